@@ -78,6 +78,7 @@ function defaultsOf(stage: Stage): Settings {
     accountsPerTenant: 1000,
     keysPerTenant: 100,
     consumersPerTenant: 100,
+    portalSessionsPerTenant: 500,
     batching: 'latency',
     canary: stage === 'prod' || stage === 'staging' ? 'on' : 'off',
     normalizeMaxConcurrency: local ? 4 : 50,

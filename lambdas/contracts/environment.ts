@@ -64,6 +64,7 @@ export const environmentKeys = {
   accountsPerTenant: 'TRIBUTARY_ACCOUNTS_PER_TENANT',
   keysPerTenant: 'TRIBUTARY_KEYS_PER_TENANT',
   consumersPerTenant: 'TRIBUTARY_CONSUMERS_PER_TENANT',
+  portalSessionsPerTenant: 'TRIBUTARY_PORTAL_SESSIONS_PER_TENANT',
   /** Calls of a key, and of a tenant, that may wait (long poll) at the same time. */
   apiWaitingCallsPerKey: 'TRIBUTARY_API_WAITING_CALLS_PER_KEY',
   apiWaitingCallsPerTenant: 'TRIBUTARY_API_WAITING_CALLS_PER_TENANT',
@@ -226,6 +227,7 @@ export const functionEnvironments = {
     environmentKeys.accountsPerTenant,
     environmentKeys.keysPerTenant,
     environmentKeys.consumersPerTenant,
+    environmentKeys.portalSessionsPerTenant,
     environmentKeys.tenantsTable,
     environmentKeys.governanceQueueUrl,
     environmentKeys.subscriptionsTable,

@@ -1,6 +1,6 @@
 import { wholeNumber } from './whole-number.ts';
 
-/** How many subscriptions, accounts, keys and consumers there may be. */
+/** How many subscriptions, accounts, keys, consumers and portal sessions there may be. */
 export const quotaSettings = {
   /**
    * Subscriptions that one tenant may have. Publishing looks at each of them for every event of the tenant.
@@ -27,4 +27,9 @@ export const quotaSettings = {
    * @default 100
    */
   consumersPerTenant: wholeNumber(1, 100_000, 'consumers'),
+  /**
+   * Portal sessions of one tenant that have not ended. Each lasts for an hour at most.
+   * @default 500
+   */
+  portalSessionsPerTenant: wholeNumber(1, 10_000, 'portal sessions'),
 };

@@ -38,7 +38,7 @@ export function createApi(
   tables.consumers.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query');
   // Scan: an admin key lists all accounts, keys and tenants.
   tables.accounts.grant(api, 'GetItem', 'PutItem', 'Query', 'Scan');
-  tables.apiKeys.grant(api, 'DeleteItem', 'GetItem', 'PutItem', 'Query', 'Scan', 'UpdateItem');
+  tables.apiKeys.grant(api, 'BatchGetItem', 'DeleteItem', 'GetItem', 'PutItem', 'Query', 'Scan', 'UpdateItem');
   tables.tenants.grant(api, 'BatchGetItem', 'GetItem', 'PutItem', 'Scan');
   // Starts the erasure of a tenant's data.
   governanceQueue.queue.grantSendMessages(api);

@@ -26,6 +26,7 @@ export function settingsEnvironment(
     [environmentKeys.accountsPerTenant]: String(config.accountsPerTenant),
     [environmentKeys.keysPerTenant]: String(config.keysPerTenant),
     [environmentKeys.consumersPerTenant]: String(config.consumersPerTenant),
+    [environmentKeys.portalSessionsPerTenant]: String(config.portalSessionsPerTenant),
     [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
     [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
     [environmentKeys.connectReturnOrigins]: config.connectReturnOrigins.join(','),

@@ -28,6 +28,9 @@ describe.each(implementations)('api key store on %s', (_, open) => {
     expect(await store.find('key1')).toEqual(ofAcme);
     expect(await store.find('key2')).toEqual(ofAll);
     expect(await store.find('key3')).toBeUndefined();
+    const many = await store.findMany(['key2', 'key3', 'key1', 'key1']);
+    expect([...many].sort((one, other) => one.id.localeCompare(other.id))).toEqual([ofAcme, ofAll]);
+    expect(await store.findMany([])).toEqual([]);
   });
 
   test('replaces only a key that was read, and keeps its time of last use', async () => {
@@ -78,7 +81,13 @@ describe.each(implementations)('api key store on %s', (_, open) => {
 
   test('keeps portal sessions apart: they are in lists of their own, and no quota counts them', async () => {
     const store = await open();
-    const portal = { returnUrl: 'https://app.example.com/', origins: ['https://app.example.com'], codeSha256: 'a' };
+    const maker = { keyId: 'a', secretSha256: hashSecret('a') };
+    const portal = {
+      returnUrl: 'https://app.example.com/',
+      origins: ['https://app.example.com'],
+      codeSha256: 'a',
+      maker,
+    };
     const expiresAtMs = Date.parse('2026-11-21T13:00:00Z');
     await store.create(apiKey('a', 'a', 'acme'));
     for (const id of ['psa', 'psb']) await store.create(apiKey(id, id, 'acme', { portal, expiresAtMs }));
@@ -95,6 +104,10 @@ describe.each(implementations)('api key store on %s', (_, open) => {
     expect(await store.count('acme', 10)).toBe(1);
     const found = await store.find('psa');
     expect(found).toEqual(apiKey('psa', 'psa', 'acme', { portal, expiresAtMs }));
+    expect(await store.countPortals('acme', expiresAtMs - 1, 10)).toBe(2);
+    expect(await store.countPortals('acme', expiresAtMs - 1, 1)).toBe(1);
+    expect(await store.countPortals('acme', expiresAtMs, 10)).toBe(0);
+    expect(await store.countPortals('initech', 0, 10)).toBe(0);
     const opened = { ...portal, openedAt: '2026-11-21T12:00:00.000Z' };
     expect(found !== undefined && (await store.replace({ ...found, portal: opened }))).toBe(true);
     expect((await store.find('psa'))?.portal).toEqual(opened);
@@ -130,6 +143,13 @@ test('a row that was written by hand has a creation time, which stays the same a
   const secrets = [{ sha256: hashSecret('new'), createdAt: '2026-11-21T12:00:00.000Z' }];
   await tables.put(table, { id: 'second', tenant: null, name: 'second', scopes: ['admin'], secrets, revision: 1 });
   expect((await store.find('second'))?.createdAt).toBe(createdAt);
+});
+
+test('a portal session of a version that did not store its maker has none', async () => {
+  const { table, store } = await openDynamo();
+  const portal = { returnUrl: 'https://app.example.com/', origins: [], codeSha256: 'a' };
+  await tables.put(table, { ...apiKey('psOld', 'x', 'acme'), portal, owner: 'portal#acme' });
+  expect((await store.find('psOld'))?.portal).toEqual({ ...portal, maker: { keyId: '-', secretSha256: '' } });
 });
 
 test('an incomplete row grants nothing', async () => {

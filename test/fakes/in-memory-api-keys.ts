@@ -13,6 +13,9 @@ export function createInMemoryApiKeys(
     async find(id) {
       return structuredClone(rows.get(id));
     },
+    async findMany(ids) {
+      return [...rows.values()].filter(({ id }) => ids.includes(id)).map((key) => structuredClone(key));
+    },
     async touch(id, at) {
       const key = rows.get(id);
       if (key !== undefined && (key.lastUsedAt ?? '') < at) rows.set(id, { ...key, lastUsedAt: at });
@@ -36,6 +39,12 @@ export function createInMemoryApiKeys(
         most,
         [...rows.values()].filter((key) => key.tenant === tenant && key.portal === undefined).length,
       );
+    },
+    async countPortals(tenant, nowMs, most) {
+      const live = [...rows.values()].filter(
+        (key) => key.tenant === tenant && key.portal !== undefined && (key.expiresAtMs ?? 0) > nowMs,
+      );
+      return Math.min(most, live.length);
     },
     async list(tenant, limit, after) {
       const all = [...rows.values()].filter((key) => tenant === undefined || key.tenant === tenant);

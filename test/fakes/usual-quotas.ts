@@ -7,4 +7,5 @@ export const usualQuotas: Quotas = {
   accountsPerTenant: 1000,
   keysPerTenant: 100,
   consumersPerTenant: 100,
+  portalSessionsPerTenant: 500,
 };

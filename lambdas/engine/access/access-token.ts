@@ -15,6 +15,8 @@ export interface AccessToken {
   readonly expiresAtMs: number;
   /** Unique to this token (`jti`). */
   readonly id: string;
+  /** Of a portal session's token: id of the API key that made the session. */
+  readonly maker?: string | undefined;
 }
 
 /**
@@ -25,6 +27,9 @@ function signingKey({ sha256 }: ApiKeySecret): Uint8Array {
   return createHmac('sha256', Buffer.from(sha256, 'hex')).update('tributary access token, version 1').digest();
 }
 
+/** Member of the signed header that names the maker of a portal session. */
+const makerHeader = 'maker';
+
 /**
  * Sign a token (JWT, HS256).
  *
@@ -32,7 +37,12 @@ function signingKey({ sha256 }: ApiKeySecret): Uint8Array {
  */
 export async function signToken(issuer: string, token: AccessToken, secret: ApiKeySecret): Promise<string> {
   return new SignJWT({ scope: token.scopes.join(' ') })
-    .setProtectedHeader({ alg: 'HS256', typ: 'at+jwt', kid: token.key })
+    .setProtectedHeader({
+      alg: 'HS256',
+      typ: 'at+jwt',
+      kid: token.key,
+      ...(token.maker === undefined ? {} : { [makerHeader]: token.maker }),
+    })
     .setIssuer(issuer)
     .setAudience(issuer)
     .setSubject(token.key)
@@ -42,16 +52,26 @@ export async function signToken(issuer: string, token: AccessToken, secret: ApiK
     .sign(signingKey(secret));
 }
 
+const keyId = /^[A-Za-z0-9]{1,64}$/;
+
+/** The keys that a token names. */
+export interface KeysOfToken {
+  readonly key: string;
+  /** The key that made the portal session that the token is of. */
+  readonly maker: string | undefined;
+}
+
 /**
- * Id of the API key that a token claims. Only the secrets of that key can verify the claim.
+ * Ids of the API keys that a token claims, so that one read finds them. Only the secrets of the first can verify it.
  *
  * @returns Undefined if the text is not a token.
  */
-export function keyOfToken(text: string): string | undefined {
+export function keysOfToken(text: string): KeysOfToken | undefined {
   if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(text)) return undefined;
   try {
-    const { kid, alg } = decodeProtectedHeader(text);
-    return alg === 'HS256' && kid !== undefined && /^[A-Za-z0-9]{1,64}$/.test(kid) ? kid : undefined;
+    const { kid, alg, [makerHeader]: maker } = decodeProtectedHeader(text);
+    if (alg !== 'HS256' || kid === undefined || !keyId.test(kid)) return undefined;
+    return { key: kid, maker: typeof maker === 'string' && keyId.test(maker) && maker !== kid ? maker : undefined };
   } catch {
     return undefined;
   }

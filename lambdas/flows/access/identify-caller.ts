@@ -1,5 +1,6 @@
-import { keyOfToken, verifyToken } from '../../engine/access/access-token.ts';
+import { type KeysOfToken, keysOfToken, verifyToken } from '../../engine/access/access-token.ts';
 import { type ApiKeySecret, findSecret, type PresentedKey, readApiKey } from '../../engine/access/api-key-secret.ts';
+import { scopesLeft } from '../../engine/access/portal-session.ts';
 import { holdsScope, type Scope } from '../../engine/access/scopes.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { ApiKey, ApiKeyStore } from '../../ports/tenants/api-key-store.ts';
@@ -69,21 +70,34 @@ async function identifyKey(ports: IdentifyPorts, { id, secret }: PresentedKey): 
 }
 
 async function identifyToken(ports: IdentifyPorts, text: string): Promise<Identification> {
-  const id = keyOfToken(text);
-  if (id === undefined) return { kind: 'unknown', key: undefined };
-  const key = await ports.keys.find(id);
-  if (key === undefined) return { kind: 'unknown', key: { id, tenant: undefined } };
+  const named = keysOfToken(text);
+  if (named === undefined) return { kind: 'unknown', key: undefined };
+  const { key, maker } = await findKeysOfToken(ports, named);
+  if (key === undefined) return { kind: 'unknown', key: { id: named.key, tenant: undefined } };
   const nowMs = ports.clock.nowMs();
   for (const secret of key.secrets) {
     const token = await verifyToken(ports.publicUrl, text, [secret], nowMs);
     if (token === undefined || token.key !== key.id) continue;
-    if (hasExpired(key, nowMs)) return { kind: 'expired', key };
+    const left = scopesOf(key, maker, nowMs);
+    if (left === undefined || hasExpired(key, nowMs)) return { kind: 'expired', key };
     await noteUse(ports, key, nowMs);
     // A token loses the scopes that its key has lost.
-    const scopes = token.scopes.filter((scope) => holdsScope(key.scopes, scope));
+    const scopes = token.scopes.filter((scope) => holdsScope(left, scope));
     return { kind: 'known', principal: { ...toPrincipal(key, secret), scopes, tokenId: token.id } };
   }
   return { kind: 'unknown', key };
+}
+
+/** The keys that a token names, in one read. */
+async function findKeysOfToken({ keys }: IdentifyPorts, { key: id, maker }: KeysOfToken) {
+  if (maker === undefined) return { key: await keys.find(id), maker: undefined };
+  const found = await keys.findMany([id, maker]);
+  return { key: found.find((one) => one.id === id), maker: found.find((one) => one.id === maker) };
+}
+
+/** The scopes of a key; of a portal session, those that its maker has left it. Undefined if it ended with its maker. */
+function scopesOf(key: ApiKey, maker: ApiKey | undefined, nowMs: number): readonly Scope[] | undefined {
+  return key.portal === undefined ? key.scopes : scopesLeft({ ...key, portal: key.portal }, maker, nowMs);
 }
 
 function hasExpired({ expiresAtMs }: ApiKey, nowMs: number): boolean {

@@ -9,6 +9,8 @@ export interface TokenRequest {
   /** Undefined for all scopes of the key. */
   readonly scopes: readonly Scope[] | undefined;
   readonly expiresInSeconds: number;
+  /** Of a portal session: id of the key that made it. */
+  readonly maker?: string | undefined;
 }
 
 export interface IssuedToken {
@@ -25,7 +27,7 @@ export interface IssuedToken {
 export async function issueToken(
   ports: Pick<ManageKeyPorts, 'clock' | 'randomness'> & { readonly publicUrl: string },
   { keyId, scopes: held, tokenId, secret, endsAtMs }: Principal,
-  { scopes = held, expiresInSeconds }: TokenRequest,
+  { scopes = held, expiresInSeconds, maker }: TokenRequest,
 ): Promise<{ readonly kind: 'issued'; readonly token: IssuedToken } | KeyRefusal> {
   if (tokenId !== null || secret === undefined) return { kind: 'needs-key' };
   const beyond = scopes.filter((scope) => !holdsScope(held, scope));
@@ -40,6 +42,7 @@ export async function issueToken(
       issuedAtMs: nowMs,
       expiresAtMs: nowMs + seconds * 1000,
       id: ports.randomness.bytes(tokenIdBytes).toString('hex'),
+      maker,
     },
     secret,
   );

@@ -6,6 +6,8 @@ export interface Quotas {
   readonly accountsPerTenant: number;
   readonly keysPerTenant: number;
   readonly consumersPerTenant: number;
+  /** Portal sessions that have not ended. */
+  readonly portalSessionsPerTenant: number;
 }
 
 export type QuotaName = keyof Quotas;

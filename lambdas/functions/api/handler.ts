@@ -8,7 +8,7 @@ import type { ApiRuntime } from './api-ports.ts';
 import { answerConnectCallback } from './connect-callback.ts';
 import { admitCall } from './pipeline/admit-call.ts';
 import { bodyText, type Handlers } from './pipeline/api-call.ts';
-import type { ApiRequest, PipelineContext } from './pipeline/api-request.ts';
+import { type ApiRequest, type PipelineContext, sourceOf } from './pipeline/api-request.ts';
 import { createCursors } from './pipeline/cursors.ts';
 import { type AnyHandler, type CheckedRequest, performCall } from './pipeline/perform-call.ts';
 import type { Principal } from './pipeline/principal.ts';
@@ -75,7 +75,7 @@ function operationHandlers({ ports, outcomes, warn }: PipelineContext): Handlers
     ...consumerHandlers(ports, warnUncounted),
     ...catalogueHandlers(ports),
     ...accessHandlers(ports),
-    ...portalHandlers(ports),
+    ...portalHandlers(ports, warn('the end of a call could not be added to the audit log')),
     ...auditHandlers(ports),
     ...recordHandlers(ports),
     ...providerHandlers(ports),
@@ -125,7 +125,8 @@ function checkRequest({ ports }: PipelineContext, request: ApiRequest, principal
     headers: event.headers as Readonly<Record<string, string>>,
     body: Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8'),
   };
-  return { ...request, call: { ...read, principal, cursors, raw } as CheckedRequest['call'], repeatable };
+  const call = { ...read, principal, cursors, source: sourceOf(event), raw } as CheckedRequest['call'];
+  return { ...request, call, repeatable };
 }
 
 /** The 404 for a path without a route, or the 405 for another method of a route. */

@@ -135,6 +135,7 @@ function callLimits(env: Environment<'api'>) {
       accountsPerTenant: number(environmentKeys.accountsPerTenant),
       keysPerTenant: number(environmentKeys.keysPerTenant),
       consumersPerTenant: number(environmentKeys.consumersPerTenant),
+      portalSessionsPerTenant: number(environmentKeys.portalSessionsPerTenant),
     },
   } satisfies Partial<ApiPorts>;
 }

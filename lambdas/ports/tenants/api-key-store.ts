@@ -29,6 +29,8 @@ export interface ApiKey {
 export interface ApiKeyStore {
   /** Reads the stored row, without a cache. */
   find(id: string): Promise<ApiKey | undefined>;
+  /** The same for several keys, at most 100, in one read. Those that do not exist are left out; in no order. */
+  findMany(ids: readonly string[]): Promise<readonly ApiKey[]>;
   /** Store the time of use. Does not recreate a removed key. */
   touch(id: string, at: string): Promise<void>;
 }
@@ -48,8 +50,10 @@ export interface ApiKeyDirectory extends ApiKeyStore {
    * @param most - Counting stops here, so the result is at most this number.
    */
   count(tenant: string, most: number): Promise<number>;
+  /** The same of a tenant's portal sessions that last beyond a time. */
+  countPortals(tenant: string, nowMs: number, most: number): Promise<number>;
   /** @param tenant - Undefined lists every tenant's keys, and the keys for all tenants. */
   list(tenant: string | undefined, limit: number, after: string | undefined): Promise<Page<ApiKey>>;
-  /** The same of portal sessions, which `list` and `count` leave out. Those that have ended may be among them. */
+  /** The same as `list`, of portal sessions, which `list` and `count` leave out. Those that have ended may be among them. */
   listPortals(tenant: string | undefined, limit: number, after: string | undefined): Promise<Page<ApiKey>>;
 }

@@ -12,6 +12,7 @@ const quotas = {
   // Includes the calling key.
   keysPerTenant: 4,
   consumersPerTenant: 3,
+  portalSessionsPerTenant: 3,
 };
 
 /** Objects with a quota: how to create, remove and count them. */
@@ -47,6 +48,14 @@ const kinds = [
     body: (number: number) => ({ name: `consumer-${number}` }),
     placeOf: ({ name }: { name: string }) => `/v1/consumers/${name}`,
     count: (api: FakeApi, tenant: string) => api.engine.consumers.count(tenant, 100),
+  },
+  {
+    quota: 'portalSessionsPerTenant',
+    detail: 'The tenant has 3 portal sessions that have not ended, which is its limit (portalSessionsPerTenant).',
+    path: '/v1/portal-sessions',
+    body: () => ({ scopes: ['events:read'], return_url: 'https://app.example.com/settings' }),
+    placeOf: ({ id }: { id: string }) => `/v1/portal-sessions/${id}`,
+    count: (api: FakeApi, tenant: string) => api.apiKeys.countPortals(tenant, api.engine.clock.nowMs(), 100),
   },
 ] as const;
 

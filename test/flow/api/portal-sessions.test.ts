@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { createFakeApi } from '../../fakes/fake-api.ts';
+import { signToken } from '../../../lambdas/engine/access/access-token.ts';
+import type { ApiKey } from '../../../lambdas/ports/tenants/api-key-store.ts';
+import { createFakeApi, type FakeApi } from '../../fakes/fake-api.ts';
 import { apiKey } from '../../fakes/in-memory-api-keys.ts';
+import { usualQuotas } from '../../fakes/usual-quotas.ts';
 
 const body = {
   tenant: 'acme',
@@ -155,6 +158,147 @@ describe('a portal session', () => {
         404,
       );
   });
+});
+
+describe('a portal session ends with the key that made it', () => {
+  const expiresAtMs = Date.parse('2026-11-21T12:30:00Z');
+  async function madeBy(options: Partial<ApiKey> = {}) {
+    const api = createFakeApi({ keys: [apiKey('maker', 'secret', 'acme', { scopes: ['admin'], ...options })] });
+    const make = async () =>
+      (await api.call('POST', '/v1/portal-sessions', { ...body, ttl_seconds: 600 }, 'tk_maker_secret')).body;
+    const open = (session: { url: string }) =>
+      api.call('POST', '/v1/portal-sessions/open', { code: new URL(session.url).hash.slice('#code='.length) }, null);
+    const [used, unused] = [await make(), await make()];
+    const token = (await open(used)).body.access_token as string;
+    const statusOf = async (path = '/v1/events') => (await api.call('GET', path, undefined, token)).status;
+    expect(await statusOf()).toBe(200);
+    return { api, statusOf, openUnused: () => open(unused) };
+  }
+  const sessionsOf = async (api: FakeApi) => (await api.call('GET', '/v1/portal-sessions')).body.data;
+
+  test.each([
+    ['is revoked', async (api: FakeApi) => api.call('DELETE', '/v1/keys/maker')],
+    [
+      'is revoked by itself',
+      async (api: FakeApi) => api.call('DELETE', '/v1/keys/maker', undefined, 'tk_maker_secret'),
+    ],
+    ['is rotated at once', async (api: FakeApi) => api.call('POST', '/v1/keys/maker/rotate', { overlap_seconds: 0 })],
+    [
+      'is shortened',
+      async (api: FakeApi) => {
+        const answer = await api.call('PATCH', '/v1/keys/maker', { expires_at: '2026-11-21T12:01:00.000Z' });
+        api.engine.clock.advance(60_000);
+        return answer;
+      },
+    ],
+  ])('when it %s, from the next call on', async (_, end) => {
+    const { api, statusOf, openUnused } = await madeBy({ expiresAtMs });
+    expect((await end(api)).status).toBeLessThan(300);
+    expect(await statusOf()).toBe(401);
+    const late = await openUnused();
+    expect(late).toMatchObject({ status: 401, body: { return_url: body.return_url, refresh_url: body.refresh_url } });
+    expect(await sessionsOf(api)).toEqual([]);
+  });
+
+  test('goes on while a rotated secret lasts, and ends with it', async () => {
+    const { api, statusOf } = await madeBy();
+    await api.call('POST', '/v1/keys/maker/rotate', { overlap_seconds: 300 });
+    expect(await statusOf()).toBe(200);
+    api.engine.clock.advance(300_000);
+    expect(await statusOf()).toBe(401);
+  });
+
+  test('loses the scopes that its key loses', async () => {
+    const { api, statusOf } = await madeBy();
+    expect(await statusOf('/v1/subscriptions')).toBe(200);
+    await api.call('PATCH', '/v1/keys/maker', { scopes: ['events:read'] });
+    expect(await statusOf('/v1/subscriptions')).toBe(403);
+    expect(await statusOf('/v1/events')).toBe(200);
+  });
+
+  test('is not revived by another key of the same id (invariant 3)', async () => {
+    const { api, statusOf } = await madeBy();
+    await api.call('DELETE', '/v1/keys/maker');
+    await api.apiKeys.create(apiKey('maker', 'other', 'acme'));
+    expect(await statusOf()).toBe(401);
+  });
+
+  test('fails when its token names another maker than its session', async () => {
+    const { api } = await madeBy();
+    const [session] = await sessionsOf(api);
+    const key = await api.apiKeys.find(session.id);
+    const [secret] = key?.secrets ?? [];
+    if (key === undefined || secret === undefined) throw new Error('no session');
+    const nowMs = api.engine.clock.nowMs();
+    const given = { key: key.id, scopes: key.scopes, issuedAtMs: nowMs, expiresAtMs: nowMs + 60_000, id: 'forged' };
+    for (const [maker, status] of [
+      ['maker', 200],
+      ['all', 401],
+      [undefined, 401],
+    ] as const) {
+      const token = await signToken('https://api.example.com', { ...given, maker }, secret);
+      expect((await api.call('GET', '/v1/events', undefined, token)).status).toBe(status);
+    }
+  });
+
+  test('takes one read of the store for each call, as any token does', async () => {
+    const { api, statusOf } = await madeBy();
+    const reads: string[] = [];
+    const { find, findMany } = api.apiKeys;
+    Object.assign(api.apiKeys, {
+      find: (id: string) => (reads.push(id), find(id)),
+      findMany: (ids: readonly string[]) => (reads.push(ids.join(' ')), findMany(ids)),
+    });
+    await statusOf();
+    expect(reads).toHaveLength(1);
+  });
+});
+
+describe('the audit log', () => {
+  const openings = async (api: FakeApi) =>
+    (await api.call('GET', '/v1/audit?operation=openPortalSession')).body.data as readonly Record<string, unknown>[];
+
+  test('has each exchange of a code, with its session as the actor, and no secret', async () => {
+    const { api, session, code, open } = await opened();
+    await open();
+    const [entry, ...others] = await openings(api);
+    expect(others).toEqual([]);
+    expect(entry).toMatchObject({
+      object: `portal-sessions/${session.id}`,
+      tenant: 'acme',
+      actor: { key: session.id, token: null },
+      status: 200,
+      before: { opened_at: null },
+      after: { opened_at: '2026-11-21T12:00:00.000Z' },
+    });
+    expect(JSON.stringify(entry)).not.toContain(code.slice(session.id.length + 1));
+  });
+
+  test('cannot be filled with wrong or used codes', async () => {
+    const { api, session, open } = await opened();
+    for (const other of [`${session.id}_wrong`, 'psunknown_x', 'tk_all_secret'])
+      await api.call('POST', '/v1/portal-sessions/open', { code: other }, null);
+    expect(await openings(api)).toEqual([]);
+    for (const _ of [1, 2, 3]) await open();
+    expect(await openings(api)).toHaveLength(1);
+  });
+
+  test('has no exchange that it could not note first', async () => {
+    const { api, open } = await opened();
+    const { begin } = api.audit;
+    Object.assign(api.audit, { begin: async () => Promise.reject(new Error('the log is away')) });
+    await open().catch(() => undefined);
+    Object.assign(api.audit, { begin });
+    expect((await open()).status).toBe(200);
+  });
+});
+
+test('sessions that have ended free their places in the quota', async () => {
+  const api = createFakeApi({ quotas: { ...usualQuotas, portalSessionsPerTenant: 2 } });
+  const make = () => api.call('POST', '/v1/portal-sessions', { ...body, ttl_seconds: 60 }, 'all');
+  expect([(await make()).status, (await make()).status, (await make()).status]).toEqual([201, 201, 422]);
+  api.engine.clock.advance(60_000);
+  expect((await make()).status).toBe(201);
 });
 
 describe('who makes a session', () => {

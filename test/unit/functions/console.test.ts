@@ -15,7 +15,12 @@ const content = (path: string) => Buffer.from(built.get(path) ?? []);
 const nowMs = Date.parse('2026-11-21T12:00:00Z');
 
 function aConsole(origins: readonly string[] = []) {
-  const portal = { returnUrl: 'https://app.example.com/', origins, codeSha256: '' };
+  const portal = {
+    returnUrl: 'https://app.example.com/',
+    origins,
+    codeSha256: '',
+    maker: { keyId: 'all', secretSha256: '' },
+  };
   const keys = new Map([
     ['psopen', apiKey('psopen', 'x', 'acme', { portal, expiresAtMs: nowMs + 1 })],
     ['psover', apiKey('psover', 'x', 'acme', { portal, expiresAtMs: nowMs })],

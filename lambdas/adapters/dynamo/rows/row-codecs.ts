@@ -226,19 +226,31 @@ export async function readPageById(
   return { rows: (answer.Items ?? []).map(fromItem), next };
 }
 
+interface CountOptions {
+  /** @default the table itself */
+  readonly index?: string;
+  /** Rows that have this attribute do not count. */
+  readonly without?: string;
+  /** Rows whose attribute is at most this number do not count. */
+  readonly beyond?: readonly [name: string, value: number];
+}
+
 /**
  * Count the rows of a partition, of the table or of an index.
  *
  * @param most - Counting stops here.
- * @param without - Rows that have this attribute do not count.
  */
 export async function countPartition(
   client: DynamoDBClient,
   table: string,
   key: readonly [name: string, value: string],
   most: number,
-  { index, without }: { readonly index?: string; readonly without?: string } = {},
+  { index, without, beyond }: CountOptions = {},
 ): Promise<number> {
+  const filters = [
+    ...(without === undefined ? [] : ['attribute_not_exists(#without)']),
+    ...(beyond === undefined ? [] : ['#beyond > :beyond']),
+  ];
   let count = 0;
   let start: Item | undefined;
   do {
@@ -248,10 +260,14 @@ export async function countPartition(
         ...(index === undefined ? { ConsistentRead: true } : { IndexName: index }),
         Select: 'COUNT',
         // The limit bounds the rows that are read, including those that the filter drops.
-        ...(without === undefined ? { Limit: most - count } : { FilterExpression: 'attribute_not_exists(#without)' }),
+        ...(filters.length === 0 ? { Limit: most - count } : { FilterExpression: filters.join(' AND ') }),
         KeyConditionExpression: '#key = :key',
-        ExpressionAttributeNames: { '#key': key[0], ...(without === undefined ? {} : { '#without': without }) },
-        ExpressionAttributeValues: toItem({ ':key': key[1] }),
+        ExpressionAttributeNames: {
+          '#key': key[0],
+          ...(without === undefined ? {} : { '#without': without }),
+          ...(beyond === undefined ? {} : { '#beyond': beyond[0] }),
+        },
+        ExpressionAttributeValues: toItem({ ':key': key[1], ':beyond': beyond?.[1] }),
         ...(start === undefined ? {} : { ExclusiveStartKey: start }),
       }),
     );

@@ -8,7 +8,7 @@ import {
 import { apiKeysByOwnerIndex, ttlAttribute } from '../../../contracts/tables.ts';
 import type { ApiKey, ApiKeyDirectory } from '../../../ports/tenants/api-key-store.ts';
 import { putOnCondition, updateOnCondition } from '../rows/conditions.ts';
-import { countPartition, fromItem, type Item, type Row, readPageById, toItem } from '../rows/row-codecs.ts';
+import { countPartition, fromItem, type Item, type Row, readPageById, readRows, toItem } from '../rows/row-codecs.ts';
 
 /** The index owner of a key for all tenants. */
 const allTenants = '*';
@@ -32,6 +32,14 @@ export function createDynamoApiKeyStore(client: DynamoDBClient, table: string): 
         new GetItemCommand({ TableName: table, Key: toItem({ id }), ConsistentRead: true }),
       );
       return Item === undefined ? undefined : toApiKey(fromItem(Item));
+    },
+    async findMany(ids) {
+      const rows = await readRows(
+        client,
+        table,
+        ids.map((id) => ({ id })),
+      );
+      return rows.map(toApiKey).filter((key) => key !== undefined);
     },
     async touch(id, at) {
       await updateOnCondition(
@@ -58,6 +66,11 @@ export function createDynamoApiKeyStore(client: DynamoDBClient, table: string): 
       await client.send(new DeleteItemCommand({ TableName: table, Key: toItem({ id }) }));
     },
     count: (tenant, most) => countPartition(client, table, ['owner', tenant], most, { index: apiKeysByOwnerIndex }),
+    countPortals: (tenant, nowMs, most) =>
+      countPartition(client, table, ['owner', portalsOf(tenant)], most, {
+        index: apiKeysByOwnerIndex,
+        beyond: ['expiresAtMs', nowMs],
+      }),
     list: (tenant, limit, after) => listKeys(tenant, limit, after, ({ portal }) => portal === undefined),
     listPortals: (tenant, limit, after) =>
       listKeys(
@@ -119,6 +132,13 @@ function toRow({ tenant, ...rest }: ApiKey): Item {
 /** When the store may remove a session. @returns Epoch seconds. */
 const expiryOf = (expiresAtMs = 0) => Math.ceil(expiresAtMs / 1000);
 
+/** A session of a version that did not store its maker has ended: no key has such an id. */
+const unknownMaker = { keyId: '-', secretSha256: '' };
+
+function portalOfRow({ portal }: Row): Pick<ApiKey, 'portal'> {
+  return portal === undefined ? {} : { portal: { maker: unknownMaker, ...(portal as object) } as ApiKey['portal'] };
+}
+
 /**
  * Read a key's row. A row may be written by hand, with only the hash of one secret: such a key may do everything for
  * its tenant, as the first key of a deployment must. Undefined for an incomplete row, which grants nothing.
@@ -128,7 +148,7 @@ function toApiKey(row: Row): ApiKey | undefined {
   const { owner: _, secretSha256: __, [ttlAttribute]: ___, ...rest } = row;
   if (typeof id !== 'string' || (tenant !== null && typeof tenant !== 'string')) return undefined;
   const bornAt = typeof createdAt === 'string' ? createdAt : new Date(0).toISOString();
-  if (Array.isArray(row['secrets'])) return { ...rest, createdAt: bornAt } as unknown as ApiKey;
+  if (Array.isArray(row['secrets'])) return { ...rest, ...portalOfRow(row), createdAt: bornAt } as unknown as ApiKey;
   if (typeof secretSha256 !== 'string') return undefined;
   const unsaid = {
     name: id,

@@ -94,7 +94,7 @@ export const portalOperations = {
     tag: 'Portal',
     summary: 'Create a link for a partner into the console',
     description:
-      'The partner sees one tenant, and the parts that the scopes allow. An access token cannot create sessions, because they would outlive it.',
+      'The partner sees one tenant, and the parts that the scopes allow. An access token cannot create sessions, because they would outlive it. A session ends at once when the key that made it is revoked or expires, or its secret is rotated out, and it loses the scopes that the key loses.',
     access: 'keys:write',
     body: sessionBody,
     answers: { 201: { description: 'The session with its link. The link is not shown again.', body: withUrl } },
@@ -102,6 +102,7 @@ export const portalOperations = {
       403: 'The session would have more than the calling key: another scope or a later end. See `reason`.',
       404: 'The calling key cannot access this tenant.',
       409: 'The tenant is being erased.',
+      422: 'The tenant has as many sessions that have not ended as it may have, or the body is not valid. See `reason`.',
     },
     example: {
       body: {
@@ -158,7 +159,7 @@ export const portalOperations = {
     isAudited: false,
     tag: 'Portal',
     summary: 'Exchange the code of a link for a token, once',
-    description: 'The console calls it. The token ends with the session.',
+    description: 'The console calls it. The token ends with the session. The audit log notes each exchange.',
     access: 'public',
     query: noQuery,
     body: z.strictObject({ code: z.string().min(1).max(256) }),

@@ -4,6 +4,7 @@ import type { AnswerOf, BodyOf, OperationShape, QueryOf } from '../../../engine/
 import type { OperationId, Operations } from '../../../engine/api/operations.ts';
 import type { AuditedChange } from '../../../flows/access/audit-call.ts';
 import type { Principal } from '../../../flows/access/identify-caller.ts';
+import type { AuditEntry } from '../../../ports/tenants/audit-log.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { Cursors } from './cursors.ts';
 
@@ -16,6 +17,8 @@ export interface ApiCall<Id extends OperationId = OperationId> {
   /** For a public operation, a principal without a key. */
   readonly principal: Principal;
   readonly cursors: Cursors;
+  /** Where the request comes from, for operations that write to the audit log themselves. */
+  readonly source: AuditEntry['source'];
   /** The request as it came, for operations that pass it on. */
   readonly raw: RawRequest;
   /** Part of the id of what the call creates, so that a retry finds it. Undefined without an `Idempotency-Key`. */

@@ -7,6 +7,7 @@ const full: Readonly<Record<QuotaName, (limit: number) => string>> = {
   accountsPerTenant: (limit) => `The tenant has ${limit} accounts, which is its limit`,
   keysPerTenant: (limit) => `The tenant has ${limit} keys, which is its limit`,
   consumersPerTenant: (limit) => `The tenant has ${limit} consumers, which is its limit`,
+  portalSessionsPerTenant: (limit) => `The tenant has ${limit} portal sessions that have not ended, which is its limit`,
 };
 
 /** The 422 for a sync beyond the number that an account may have, which no setting raises. */

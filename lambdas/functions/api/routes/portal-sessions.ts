@@ -1,8 +1,11 @@
 import { portalOf } from '../../../engine/access/portal-session.ts';
 import type { portalOperations } from '../../../engine/api/operations/portal-operations.ts';
+import { auditCall } from '../../../flows/access/audit-call.ts';
 import {
   createPortalSession,
+  liveSessions,
   openPortalSession,
+  type PortalOpening,
   revokePortalSession,
   revokePortalSessions,
 } from '../../../flows/access/portal-sessions.ts';
@@ -12,6 +15,7 @@ import type { ApiPorts } from '../api-ports.ts';
 import type { ApiAnswer, ApiCall, Handlers } from '../pipeline/api-call.ts';
 import { mustNotBeErasing } from '../pipeline/ownership.ts';
 import { mayAccess, notFound, oneTenant, tenantOf } from '../pipeline/principal.ts';
+import { quotaExceeded } from '../pipeline/quota-problem.ts';
 import { isoOrNull } from '../views/iso-or-null.ts';
 import { refused } from './access.ts';
 
@@ -46,6 +50,7 @@ async function handleCreate(
     origins: [...new Set(body.origins)],
     ttlSeconds: body.ttl_seconds,
   });
+  if (creation.kind === 'quota-exceeded') throw quotaExceeded(creation);
   if (creation.kind !== 'created') throw refused(creation);
   const after = sessionView(creation.key);
   // In the fragment, the code reaches no server and no log.
@@ -57,14 +62,45 @@ async function handleCreate(
   };
 }
 
+/** Note in the audit log that a link is opened: by the session itself, which has no other caller. */
+function auditOpening(
+  ports: ApiPorts,
+  { source }: Pick<ApiCall, 'source'>,
+  warn: (error: unknown) => void,
+): Parameters<typeof openPortalSession>[2] {
+  return (session, open) =>
+    auditCall<PortalOpening>(
+      ports,
+      {
+        operation: 'openPortalSession',
+        object: objectOf(session.id),
+        tenant: session.tenant,
+        actor: { key: session.id, token: null },
+        source,
+        fields: ['code'],
+      },
+      async () => {
+        const opening = await open();
+        if (opening.kind !== 'opened') return { answer: opening, status: 401 };
+        const { id, tenant } = session;
+        const [before, after] = [sessionView(session), sessionView(opening.key)];
+        return { answer: opening, status: 200, change: { object: objectOf(id), tenant, before, after } };
+      },
+      { statusOf: () => 500, warn },
+    );
+}
+
 /** Sessions of partners in the console. */
-export function portalHandlers(ports: ApiPorts): Handlers<keyof typeof portalOperations> {
+export function portalHandlers(
+  ports: ApiPorts,
+  warnUnaudited: (error: unknown) => void,
+): Handlers<keyof typeof portalOperations> {
   return {
     createPortalSession: async (call) => handleCreate(ports, call),
     async listPortalSessions({ query, principal, cursors }) {
       const tenant = tenantOf(principal, query.tenant) ?? undefined;
       const page = await ports.keys.listPortals(tenant, query.limit, await cursors.after());
-      const live = page.items.filter((key) => portalOf(key, ports.clock.nowMs()) !== undefined);
+      const live = await liveSessions(ports, page.items);
       return { status: 200, body: { data: live.map(sessionView), next_cursor: await cursors.next(page.next) } };
     },
     async revokePortalSession({ params, principal }) {
@@ -85,8 +121,8 @@ export function portalHandlers(ports: ApiPorts): Handlers<keyof typeof portalOpe
         change: { object: 'portal-sessions', tenant, before: null, after: revocations },
       };
     },
-    async openPortalSession({ body }) {
-      const opening = await openPortalSession(ports, body.code);
+    async openPortalSession({ body, source }) {
+      const opening = await openPortalSession(ports, body.code, auditOpening(ports, { source }, warnUnaudited));
       if (opening.kind !== 'opened')
         throw new ProblemError({
           status: 401,
