@@ -1,6 +1,7 @@
 import { render } from 'preact';
 import { useState } from 'preact/hooks';
 import { ErrorBoundary, LocationProvider, lazy, Route, Router, useLocation } from 'preact-iso';
+import { keepFocus } from './frame/keep-focus.ts';
 import { Layout, places } from './frame/layout.tsx';
 import { OpenLink, SignIn, SignInAgain } from './frame/sign-in.tsx';
 import { href, maySee, session, takeCode } from './session.ts';
@@ -113,5 +114,8 @@ addEventListener('vite:preloadError', (event) => {
   location.reload();
 });
 
-const root = document.querySelector('#console');
-if (root !== null) render(<Console />, root);
+const root = document.querySelector<HTMLElement>('#console');
+if (root !== null) {
+  keepFocus(root);
+  render(<Console />, root);
+}

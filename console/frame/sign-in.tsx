@@ -1,9 +1,11 @@
 import { useEffect, useState } from 'preact/hooks';
-import { ApiProblem } from '../engine-client.ts';
+import type { ApiProblem } from '../engine-client.ts';
 import { useAction } from '../queries.ts';
 import { base, hasEnded, session, signInWithCode, signInWithKey, signOut } from '../session.ts';
 import { Dialog } from '../ui/dialog.tsx';
-import { TextField } from '../ui/field.tsx';
+import { faultsAt, TextField } from '../ui/field.tsx';
+import { useKeyProblem } from '../ui/key-problem.ts';
+import { FormProblem } from '../ui/other-faults.tsx';
 import { Problem } from '../ui/problem.tsx';
 
 const isPartner = base !== '/console';
@@ -11,6 +13,7 @@ const isPartner = base !== '/console';
 function KeyForm() {
   const [key, setKey] = useState('');
   const enter = useAction(async (_, given: string) => signInWithKey(given));
+  const problem = useKeyProblem(enter.problem);
   return (
     <form
       onSubmit={(event) => {
@@ -26,18 +29,14 @@ function KeyForm() {
         isRequired
         placeholder="tk_…"
         hint="It is exchanged for a token of one hour, which only this tab keeps."
+        faults={faultsAt(problem, 'key')}
       />
-      <Problem problem={refusal(enter.problem)} />
+      <FormProblem problem={problem} beside={['key']} />
       <button type="submit" class="primary" disabled={enter.isRunning}>
         {enter.isRunning ? 'Signing in…' : 'Sign in'}
       </button>
     </form>
   );
-}
-
-/** A 401 of signing in is about the key, and not about a session. */
-function refusal(problem: ApiProblem | undefined): ApiProblem | undefined {
-  return problem?.status === 401 ? new ApiProblem(400, 'The key is not valid, or it has expired.') : problem;
 }
 
 function NewLink({ problem }: { readonly problem?: ApiProblem | undefined }) {

@@ -9,6 +9,9 @@ interface DialogProps {
   readonly children: ComponentChildren;
 }
 
+/** Where a dialog begins: at its first field, else at the button that changes nothing, and not at "Close". */
+const firstOfDialog = ':is(input, select, textarea), .actions button';
+
 /** A dialog over the page. Escape closes it, and the focus goes back to what opened it. */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
@@ -17,6 +20,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     const dialog = element.current;
     const before = document.activeElement;
     dialog?.showModal();
+    dialog?.querySelector<HTMLElement>(firstOfDialog)?.focus();
     return () => {
       dialog?.close();
       if (before instanceof HTMLElement) before.focus();

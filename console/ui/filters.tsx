@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useLocation } from 'preact-iso';
+import { Empty } from './page.tsx';
 
 /** The filters of a page. They are in its address, so that a link shows the same. */
 export interface Filters {
@@ -29,6 +30,17 @@ export function useFilters(names: readonly string[]): Filters {
       ),
     hasAny: Object.keys(values).length > 0,
   };
+}
+
+/** Shown where filters leave nothing. */
+export function NothingMatches({ title, filters }: { readonly title: string; readonly filters: Filters }) {
+  return (
+    <Empty title={title}>
+      <button type="button" onClick={filters.clear}>
+        Clear filters
+      </button>
+    </Empty>
+  );
 }
 
 /** The row of filters above a list. */

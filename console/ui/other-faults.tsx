@@ -1,5 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { ApiProblem } from '../engine-client.ts';
+import { focusFault } from './focus-fault.ts';
 import { Problem } from './problem.tsx';
 
 interface OtherFaultsProps {
@@ -31,7 +32,7 @@ export function FormProblem({ problem, beside }: OtherFaultsProps) {
   const hasFaults = problem !== undefined && problem.faults.some(({ path }) => path !== '');
   useEffect(() => {
     if (!hasFaults) return;
-    place.current?.closest('form')?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+    focusFault(place.current?.closest('form'));
   }, [problem]);
   const shown =
     hasFaults && problem.status === 422

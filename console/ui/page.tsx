@@ -10,6 +10,9 @@ interface PageProps {
   readonly children: ComponentChildren;
 }
 
+/** On the first page, the focus belongs to the browser. */
+let isFirst = true;
+
 /** A page: its title is the document's, and gets the focus when one comes from another page. */
 export function Page({ title, intro, actions, children }: PageProps) {
   const heading = useRef<HTMLHeadingElement>(null);
@@ -17,8 +20,8 @@ export function Page({ title, intro, actions, children }: PageProps) {
     document.title = `${title} · Tributary`;
   }, [title]);
   useEffect(() => {
-    // Not on the first page: there the focus belongs to the browser.
-    if (history.state !== null || document.activeElement?.tagName === 'A') heading.current?.focus();
+    if (!isFirst) heading.current?.focus();
+    isFirst = false;
   }, []);
   return (
     <article class="page">

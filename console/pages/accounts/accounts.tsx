@@ -1,7 +1,7 @@
 import { useList } from '../../queries.ts';
 import { href, isOperator, maySee, tenant } from '../../session.ts';
 import { ChoiceField } from '../../ui/field.tsx';
-import { FilterBar, type Filters, useFilters } from '../../ui/filters.tsx';
+import { FilterBar, type Filters, NothingMatches, useFilters } from '../../ui/filters.tsx';
 import { LateTextField } from '../../ui/late-field.tsx';
 import { Empty, Page } from '../../ui/page.tsx';
 import { type Column, ListTable } from '../../ui/table.tsx';
@@ -81,14 +81,7 @@ function columns(syncs: readonly Sync[], titles: Titles): readonly Column<Accoun
 }
 
 function NothingFound({ filters }: { readonly filters: Filters }) {
-  if (filters.hasAny)
-    return (
-      <Empty title="No account fits these filters.">
-        <button type="button" onClick={filters.clear}>
-          Clear filters
-        </button>
-      </Empty>
-    );
+  if (filters.hasAny) return <NothingMatches title="No account matches these filters." filters={filters} />;
   return (
     <Empty title="No account is connected yet.">
       {maySee('accounts:write') ? (

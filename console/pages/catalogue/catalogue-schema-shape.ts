@@ -53,8 +53,34 @@ const texts: Readonly<Record<string, string>> = {
   uuid: '0b9d4f3e-6c1a-4b7e-9c55-1f2a3b4c5d6e',
 };
 
-/** A value that the schema allows: its own example where it has one, else an invented value. */
-export function exampleOf(schema: JsonSchema, name = ''): unknown {
+/** Texts by the last words of a member's name; the first that fits counts. */
+const inventions: readonly (readonly [ending: RegExp, text: string])[] = [
+  [/(^|_|\.)id$/, '42'],
+  [/first_name$/, 'Ada'],
+  [/last_name$/, 'Lovelace'],
+  [/(company|organization|account|vendor|team)\.name$/, 'Example Ltd'],
+  [/name$/, 'Ada Lovelace'],
+  [/email$/, 'ada@example.com'],
+  [/(phone|mobile|fax)$/, '+1 555 0100'],
+  [/(^|_|\.)url$/, 'https://example.com/'],
+  [/currency$/, 'EUR'],
+  [/country$/, 'DE'],
+  [/(time_zone|timezone)$/, 'Europe/Berlin'],
+  [/(amount|price|total|balance|quantity)$/, '12.50'],
+];
+
+/** @param path - Names of a member, and of the one that it is in: `company.name`. */
+function inventedText(path: string): string {
+  const name = path.split('.').at(-1) ?? '';
+  return inventions.find(([ending]) => ending.test(path))?.[1] ?? name.replaceAll('_', ' ');
+}
+
+/**
+ * A value that the schema allows: its own example where it has one, else an invented value.
+ *
+ * @param path - Names of the member, and of the one that it is in.
+ */
+export function exampleOf(schema: JsonSchema, path = ''): unknown {
   const [given] = schema.examples ?? [];
   if (given !== undefined) return given;
   if (schema.const !== undefined) return schema.const;
@@ -63,12 +89,15 @@ export function exampleOf(schema: JsonSchema, name = ''): unknown {
   switch (typesOf(schema).find((type) => type !== 'null')) {
     case 'object':
       return Object.fromEntries(
-        Object.entries(schema.properties ?? {}).map(([member, inner]) => [member, exampleOf(inner, member)]),
+        Object.entries(schema.properties ?? {}).map(([member, inner]) => [
+          member,
+          exampleOf(inner, `${path.split('.').at(-1) ?? ''}.${member}`),
+        ]),
       );
     case 'array':
-      return schema.items === undefined ? [] : [exampleOf(schema.items, name)];
+      return schema.items === undefined ? [] : [exampleOf(schema.items, path)];
     case 'string':
-      return texts[schema.format ?? ''] ?? (name === 'id' || name.endsWith('_id') ? '42' : name.replaceAll('_', ' '));
+      return texts[schema.format ?? ''] ?? inventedText(path);
     case 'integer':
     case 'number':
       return 1;

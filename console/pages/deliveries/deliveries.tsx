@@ -3,7 +3,7 @@ import { useList } from '../../queries.ts';
 import { href, maySee, tenant } from '../../session.ts';
 import { Faulty, isFaulty } from '../../ui/faulty.tsx';
 import { ChoiceField, faultsAt } from '../../ui/field.tsx';
-import { FilterBar, type Filters, useFilters } from '../../ui/filters.tsx';
+import { FilterBar, type Filters, NothingMatches, useFilters } from '../../ui/filters.tsx';
 import { LateTextField } from '../../ui/late-field.tsx';
 import { Empty, Page } from '../../ui/page.tsx';
 import { ListTable } from '../../ui/table.tsx';
@@ -101,14 +101,7 @@ function isTooMany({ reason }: ApiProblem): boolean {
 }
 
 function NoDeliveries({ filters }: { readonly filters: Filters }) {
-  if (filters.hasAny)
-    return (
-      <Empty title="No delivery matches these filters.">
-        <button type="button" onClick={filters.clear}>
-          Clear filters
-        </button>
-      </Empty>
-    );
+  if (filters.hasAny) return <NothingMatches title="No delivery matches these filters." filters={filters} />;
   return (
     <Empty title="Nothing has been delivered yet.">
       Deliveries appear when a subscription wants an event.{' '}

@@ -4,7 +4,7 @@ import { useList } from '../../queries.ts';
 import { isOperator, maySee, tenant } from '../../session.ts';
 import { Badge } from '../../ui/badge.tsx';
 import { Difference } from '../../ui/difference.tsx';
-import { FilterBar, type Filters, useFilters } from '../../ui/filters.tsx';
+import { FilterBar, type Filters, NothingMatches, useFilters } from '../../ui/filters.tsx';
 import { LateTextField } from '../../ui/late-field.tsx';
 import { Empty, Page } from '../../ui/page.tsx';
 import { type Column, ListTable } from '../../ui/table.tsx';
@@ -145,13 +145,11 @@ export default function AuditPage() {
         list={list}
         keyOf={({ id }) => id}
         empty={
-          <Empty title={filters.hasAny ? 'No entry fits these filters.' : 'Nothing has been changed yet.'}>
-            {filters.hasAny ? (
-              <button type="button" onClick={filters.clear}>
-                Clear filters
-              </button>
-            ) : null}
-          </Empty>
+          filters.hasAny ? (
+            <NothingMatches title="No entry matches these filters." filters={filters} />
+          ) : (
+            <Empty title="Nothing has been changed yet." />
+          )
         }
       />
     </Page>

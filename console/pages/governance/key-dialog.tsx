@@ -1,8 +1,8 @@
 import { useState } from 'preact/hooks';
-import { ApiProblem } from '../../engine-client.ts';
 import { maySee, session } from '../../session.ts';
-import { TextField } from '../../ui/field.tsx';
+import { faultsAt, TextField } from '../../ui/field.tsx';
 import { FormDialog, type FormDialogProps } from '../../ui/form-dialog.tsx';
+import { useKeyProblem } from '../../ui/key-problem.ts';
 
 interface KeyDialogProps extends Omit<FormDialogProps, 'onSubmit'> {
   /** @param authorization - Value of the header for this one call. */
@@ -13,10 +13,16 @@ interface KeyDialogProps extends Omit<FormDialogProps, 'onSubmit'> {
  * A dialog for what the API refuses to tokens, because its effect would outlive them. The API key that it asks for is
  * forgotten with the dialog.
  */
-export function KeyDialog({ children, problem, onRun, ...dialog }: KeyDialogProps) {
+export function KeyDialog({ children, problem, members = [], onRun, ...dialog }: KeyDialogProps) {
   const [key, setKey] = useState('');
+  const known = useKeyProblem(problem);
   return (
-    <FormDialog {...dialog} problem={aboutKey(problem)} onSubmit={() => onRun(`Bearer ${key.trim()}`)}>
+    <FormDialog
+      {...dialog}
+      problem={known}
+      members={[...members, 'key']}
+      onSubmit={() => onRun(`Bearer ${key.trim()}`)}
+    >
       {children}
       <TextField
         label="Your API key"
@@ -26,14 +32,10 @@ export function KeyDialog({ children, problem, onRun, ...dialog }: KeyDialogProp
         isRequired
         placeholder="tk_…"
         hint="A signed-in session may not do this: it needs the key itself. The key is sent once, and kept nowhere."
+        faults={faultsAt(known, 'key')}
       />
     </FormDialog>
   );
-}
-
-/** A 401 is about the key that was typed, and not about the session. */
-function aboutKey(problem: ApiProblem | undefined): ApiProblem | undefined {
-  return problem?.status === 401 ? new ApiProblem(400, 'The key is not valid, or it has expired.') : problem;
 }
 
 /** Whether the caller may create and end keys and portal sessions, given a key: the guest of a portal has none. */

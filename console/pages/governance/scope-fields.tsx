@@ -13,7 +13,7 @@ interface ScopeFieldsProps {
 /** Scopes with their meaning. Nobody can give what the own key lacks. */
 export function ScopeFields({ chosen, onChange, faults, names = scopeNames }: ScopeFieldsProps) {
   return (
-    <fieldset>
+    <fieldset class={faults.length > 0 ? 'field-bad' : undefined}>
       <legend>Scopes</legend>
       <p class="hint">A scope to write includes the one to read. Scopes that you lack are left out.</p>
       {names

@@ -1,7 +1,8 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { type Answer, type ApiProblem, type Body, call } from '../../engine-client.ts';
 import { type Action, forget, useAction } from '../../queries.ts';
 import { Faulty } from '../../ui/faulty.tsx';
+import { focusFault } from '../../ui/focus-fault.ts';
 import { ReplayProgress } from './replay-progress.tsx';
 
 /** Which events to send again. */
@@ -64,12 +65,16 @@ interface ReplayButtonsProps {
 /** Counts, starts, and follows a replay. */
 export function ReplayButtons({ steps, subscription, selection, isCountedAtOnce = false }: ReplayButtonsProps) {
   const { count, start, started } = steps;
+  const place = useRef<HTMLDivElement>(null);
   useEffect(() => {
     if (isCountedAtOnce) void count.run(selection);
   }, []);
+  useEffect(() => {
+    if (steps.problem !== undefined) focusFault(place.current?.closest('section, dialog'));
+  }, [steps.problem]);
   const counted = steps.counted(selection);
   return (
-    <div class="stack">
+    <div class="stack" ref={place}>
       <Faulty problem={steps.problem} />
       <p role="status">
         {count.isRunning ? 'Counting what would be sent…' : counted === undefined ? null : wordsOf(counted)}

@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import { Faulty } from '../../ui/faulty.tsx';
 import { faultsAt, TextField } from '../../ui/field.tsx';
+import { focusFault } from '../../ui/focus-fault.ts';
 import { OtherFaults } from '../../ui/other-faults.tsx';
 import { Section } from '../../ui/page.tsx';
 import { PairsField } from '../../ui/pairs-field.tsx';
@@ -75,7 +76,7 @@ export function SubscriptionForm({ verb, isRunning, onSubmit, children, ...part 
   const form = useRef<HTMLFormElement>(null);
   const { draft, set, problem } = part;
   useEffect(() => {
-    if (problem !== undefined) form.current?.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
+    if (problem !== undefined) focusFault(form.current);
   }, [problem]);
   return (
     <form

@@ -3,7 +3,7 @@ import { type Listed, useList } from '../../queries.ts';
 import { href, isOperator, maySee } from '../../session.ts';
 import { Badge } from '../../ui/badge.tsx';
 import { ChoiceField, faultsAt } from '../../ui/field.tsx';
-import { FilterBar, type Filters, useFilters } from '../../ui/filters.tsx';
+import { FilterBar, type Filters, NothingMatches, useFilters } from '../../ui/filters.tsx';
 import { LateTextField } from '../../ui/late-field.tsx';
 import { SubscriptionLink } from '../../ui/links.tsx';
 import { Empty, Page } from '../../ui/page.tsx';
@@ -105,14 +105,7 @@ function NewButton() {
 }
 
 function NoSubscriptions({ filters }: { readonly filters: Filters }) {
-  if (filters.hasAny)
-    return (
-      <Empty title="No subscription matches these filters.">
-        <button type="button" onClick={filters.clear}>
-          Clear filters
-        </button>
-      </Empty>
-    );
+  if (filters.hasAny) return <NothingMatches title="No subscription matches these filters." filters={filters} />;
   return (
     <Empty title="There is no subscription yet.">
       A subscription sends events to an endpoint of yours.{' '}

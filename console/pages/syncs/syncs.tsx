@@ -1,6 +1,6 @@
 import { href, maySee } from '../../session.ts';
 import { ChoiceField } from '../../ui/field.tsx';
-import { FilterBar, useFilters } from '../../ui/filters.tsx';
+import { FilterBar, NothingMatches, useFilters } from '../../ui/filters.tsx';
 import { Empty, Page } from '../../ui/page.tsx';
 import { ListTable } from '../../ui/table.tsx';
 import { byUrgency, useSyncs } from './all-syncs.ts';
@@ -54,11 +54,7 @@ export default function SyncsPage() {
               )}
             </Empty>
           ) : (
-            <Empty title="No sync has this status.">
-              <button type="button" onClick={filters.clear}>
-                Show all
-              </button>
-            </Empty>
+            <NothingMatches title="No sync has this status." filters={filters} />
           )
         }
       />

@@ -244,7 +244,8 @@ describe('a portal session ends with the key that made it', () => {
   test('takes one read of the store for each call, as any token does', async () => {
     const { api, statusOf } = await madeBy();
     const reads: string[] = [];
-    const { find, findMany } = api.apiKeys;
+    const find = api.apiKeys.find.bind(api.apiKeys);
+    const findMany = api.apiKeys.findMany.bind(api.apiKeys);
     Object.assign(api.apiKeys, {
       find: (id: string) => (reads.push(id), find(id)),
       findMany: (ids: readonly string[]) => (reads.push(ids.join(' ')), findMany(ids)),
@@ -285,7 +286,7 @@ describe('the audit log', () => {
 
   test('has no exchange that it could not note first', async () => {
     const { api, open } = await opened();
-    const { begin } = api.audit;
+    const begin = api.audit.begin.bind(api.audit);
     Object.assign(api.audit, { begin: async () => Promise.reject(new Error('the log is away')) });
     await open().catch(() => undefined);
     Object.assign(api.audit, { begin });
