@@ -30,6 +30,8 @@ export interface ConsolePage {
 export interface OpenOptions {
   readonly theme?: 'light' | 'dark';
   readonly width?: number;
+  /** Whether several tests use the page: each asks for `keepShots` itself. @default false */
+  readonly isShared?: boolean;
 }
 
 export interface Console {
@@ -57,18 +59,13 @@ export function useConsole(running: () => RunningEngine): () => Console {
   afterAll(async () => {
     await browser?.close();
   });
-  const open = async ({ theme = 'light', width = 1280 }: OpenOptions = {}, base = '/console') => {
+  const open = async ({ theme = 'light', width = 1280, isShared = false }: OpenOptions = {}, base = '/console') => {
     if (browser === undefined) throw new Error('no browser');
     const context = await browser.newContext({ locale: 'en-US', colorScheme: theme, viewport: { width, height: 900 } });
     contexts.push(context);
     const page = await context.newPage();
     page.setDefaultTimeout(patienceMs);
-    // What a failing test saw.
-    const shots = process.env['TRIBUTARY_SCREENSHOTS'];
-    if (shots !== undefined)
-      onTestFailed(
-        async () => void (await page.screenshot({ path: join(shots, `${Date.now()}.png`), fullPage: true })),
-      );
+    if (!isShared) keepShots(page);
     const calls: string[] = [];
     const faults: string[] = [];
     page.on('request', (request) => calls.push(...callOf(request)));
@@ -107,6 +104,13 @@ export function useConsole(running: () => RunningEngine): () => Console {
       return { ...opened, session: made.body.id };
     },
   });
+}
+
+/** Keep what the test sees, should it fail. */
+export function keepShots(page: Page): void {
+  const shots = process.env['TRIBUTARY_SCREENSHOTS'];
+  if (shots === undefined) return;
+  onTestFailed(async () => void (await page.screenshot({ path: join(shots, `${Date.now()}.png`), fullPage: true })));
 }
 
 export async function signIn(page: Page, key = localAdminKey): Promise<void> {

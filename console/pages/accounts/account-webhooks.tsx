@@ -1,10 +1,10 @@
-import { useAnswer } from '../../queries.ts';
+import { useAnswer, useList } from '../../queries.ts';
 import { isOperator, maySee } from '../../session.ts';
 import { FilterBar, useFilters } from '../../ui/filters.tsx';
 import { Empty, Facts, Section } from '../../ui/page.tsx';
 import { Standing } from '../../ui/problem.tsx';
 import { Table } from '../../ui/table.tsx';
-import { TimeWindowField, useTimeWindow } from '../../ui/time-window.tsx';
+import { type TimeWindow, TimeWindowField, useTimeWindow } from '../../ui/time-window.tsx';
 import { AccountReprocess } from './account-reprocess.tsx';
 import { eventsOf } from './account-setup.tsx';
 import type { Account, Integration } from './account-status.tsx';
@@ -40,6 +40,25 @@ function Rejections({ byReason }: { readonly byReason: Readonly<Record<string, n
   );
 }
 
+/** Counts are by integration. With a single account, they are its own. */
+function WhoseCounts({ account, integration, window }: AccountWebhooksProps & { readonly window: TimeWindow }) {
+  const list = useList('GET /v1/accounts', { query: { limit: 200, tenant: account.tenant } });
+  const title = integration?.title ?? account.integration;
+  const others = (list.data ?? []).filter((one) => one.integration === account.integration && one.id !== account.id);
+  const isOnly = list.data !== undefined && !list.hasMore && others.length === 0;
+  return (
+    <p class="quiet">
+      {isOnly
+        ? `In ${window.title}. The tenant has no other account of ${title}, so the counts are this account's, and those of accounts that were deleted in that time.`
+        : `In ${window.title}, of all accounts of ${title}${isOperator.value ? ` of the tenant ${account.tenant}` : ''}.`}{' '}
+      Requests to the URL for all accounts are counted for no tenant until their account is known.
+      {integration === undefined || integration.syncs.length === 0
+        ? null
+        : ' Events, and what told nothing new, include what syncs found.'}
+    </p>
+  );
+}
+
 /** What came of the requests of the provider. Counts are by integration, so they are of all its accounts. */
 function Counts({ account, integration }: AccountWebhooksProps) {
   const filters = useFilters(['window']);
@@ -64,6 +83,7 @@ function Counts({ account, integration }: AccountWebhooksProps) {
         </Empty>
       ) : (
         <>
+          <WhoseCounts account={account} integration={integration} window={window} />
           <Section title="Rejected requests">
             <Rejections byReason={found.rejected.by_reason} />
           </Section>
@@ -82,14 +102,6 @@ function Counts({ account, integration }: AccountWebhooksProps) {
             />
             {found.dead_lettered > 0 ? <AccountReprocess integration={account.integration} title={title} /> : null}
           </Section>
-          <p class="quiet">
-            In {window.title}, of all accounts of {title}
-            {isOperator.value ? ` of the tenant ${account.tenant}` : ''}. Requests to the URL for all accounts are
-            counted for no tenant until their account is known.
-            {integration === undefined || integration.syncs.length === 0
-              ? null
-              : ' Events, and what told nothing new, include what syncs found.'}
-          </p>
         </>
       )}
     </>

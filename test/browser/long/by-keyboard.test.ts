@@ -1,7 +1,7 @@
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { localAdminKey } from '../../../lib/local/admin-key.ts';
 import { useRunningEngine } from '../../e2e/running-engine.ts';
-import { type ConsolePage, useConsole } from '../a-browser.ts';
+import { type ConsolePage, keepShots, useConsole } from '../a-browser.ts';
 import { type Hands, handsOn, type Names, unlike, walk } from '../a-keyboard.ts';
 import { furnishEngine } from '../furnish-engine.ts';
 import { accessPages } from './keyboard-pages/access-pages.ts';
@@ -42,9 +42,11 @@ beforeAll(async () => {
   const { url } = await account('github', { tenant: 'busy' });
   await subscriber({ tenant: 'busy', id: 'sub_busy' });
   for (let issue = 1; issue <= 60; issue += 1) await github(url, { issue });
-  opened = await inBrowser().asOperator();
+  opened = await inBrowser().asOperator({ isShared: true });
   hands = await handsOn(opened.page);
 }, 120_000);
+
+beforeEach(() => keepShots(opened.page));
 
 const withTenant = (path: string) =>
   path.includes('tenant=') ? path : `${path}${path.includes('?') ? '&' : '?'}tenant=acme`;

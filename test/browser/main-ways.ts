@@ -1,9 +1,9 @@
 import { Webhook } from 'standardwebhooks';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { ProviderSimulator } from '../../lib/local/simulators/provider/provider-simulator.ts';
-import { type Callback, useRunningEngine } from '../e2e/running-engine.ts';
+import type { Callback } from '../e2e/running-engine.ts';
 import { connectCrm, startProvider } from '../e2e/simulated-accounts.ts';
-import { useConsole } from './a-browser.ts';
+import { inBrowser, running } from './one-engine.ts';
 
 let nowMs = () => Date.now();
 let crm: ProviderSimulator;
@@ -12,8 +12,6 @@ beforeAll(async () => {
 });
 afterAll(() => crm.stop());
 
-const running = useRunningEngine();
-const inBrowser = useConsole(running);
 beforeAll(() => {
   nowMs = () => running().engine.now();
 });

@@ -1,9 +1,6 @@
 import { expect, test } from 'vitest';
-import { useRunningEngine } from '../e2e/running-engine.ts';
-import { signIn, useConsole } from './a-browser.ts';
-
-const running = useRunningEngine();
-const inBrowser = useConsole(running);
+import { signIn } from './a-browser.ts';
+import { inBrowser, running } from './one-engine.ts';
 
 test('an operator signs in with a key, which only the exchange for a token sees', async () => {
   const { page, goto, calls, faults } = await inBrowser().open();

@@ -1,0 +1,2 @@
+import './main-ways.ts';
+import './signing-in.ts';
