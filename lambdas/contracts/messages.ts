@@ -61,7 +61,7 @@ export interface DeliveryJob {
   readonly postponed?: number;
 }
 
-/** Drain queue: asks a run to continue an endpoint's backlog, or a replay. */
+/** Drain queue: asks a run to continue an endpoint's backlog, or a replay, or to post what a second endpoint gets. */
 export type DrainMessage =
   | { readonly kind: 'drain'; readonly subscription: string; readonly scope: string }
   | {
@@ -71,7 +71,17 @@ export type DrainMessage =
       readonly scope: string;
       /** How often dispatch had restarted the replay before this message. @default 0 */
       readonly restarts?: number | undefined;
-    };
+    }
+  | ShadowMessage;
+
+/** Drain queue: new deliveries of a subscription that also go to their tenant's second endpoint, once. */
+export interface ShadowMessage {
+  readonly kind: 'shadow';
+  readonly subscription: string;
+  readonly scope: string;
+  readonly tenant: string;
+  readonly events: readonly { readonly id: string; readonly sequence: number }[];
+}
 
 /** Enrich queue: asks a run to read the records that wait for one resource of an account. */
 export interface EnrichMessage {

@@ -11,12 +11,14 @@ export const metricsNamespace = 'Tributary';
  *   events      = published + duplicate + stale + unchanged + refused + enriching    (normalize)
  *   enriching   = published + duplicate + stale + unchanged + refused + coalesced    (enrich)
  *   found       = published + duplicate + stale + unchanged + refused    (poll)
- *   published   = filtered (no subscription wants it) + those with deliveries     (normalize)
+ *   published   = filtered (no subscription wants it) + pull-only + those with deliveries     (normalize)
  *   enqueued    = delivered + filtered + dead-lettered + cancelled       (deliver, drain and api together)
  *
  * `stale` is an input that is older than what the engine knows of its record, `unchanged` one that says the same.
  * `enriching` is a thin event whose record is read before it is published; `found` is a record that a sync read.
  * `refused` is an event of a tenant whose data is being erased; a request of such a tenant is `ignored`.
+ *
+ * `pull-only` is an event that no subscription gets because its tenant's delivery mode is `pull`: it is in the feed.
  *
  * When a function fails or dies, its input is retried and counted then, so no input is ever missing. A retried input
  * may be counted more than once, as it may be delivered more than once.
@@ -51,7 +53,8 @@ export type NormalizeOutcome =
   | 'refused'
   | 'enriching'
   | 'enqueued'
-  | 'filtered';
+  | 'filtered'
+  | 'pull-only';
 
 /** `coalesced`: a thin event whose record another one's read brought. */
 export type EnrichOutcome =
@@ -84,6 +87,9 @@ export type DeliverOutcome =
   | 'duplicate';
 
 export type DrainOutcome = 'delivered' | 'filtered' | 'dead-lettered' | 'retried';
+
+/** Drain also counts posts to the second endpoints of tenants. They are not deliveries. */
+export type ShadowNote = 'shadow-delivered' | 'shadow-failed' | 'shadow-skipped';
 
 /** A waiting delivery that a person cancelled, alone or with its subscription. */
 export type ApiOutcome = 'cancelled';

@@ -99,6 +99,7 @@ export function createFakeApi({
     audit,
     accounts: engine.accounts,
     tenants: engine.tenants,
+    tenantPolicies: engine.publishPorts.tenantPolicies,
     governanceQueue: engine.adminPorts.governanceQueue,
     retentionDays: engine.adminPorts.retentionDays,
     rawRetentionDays: engine.adminPorts.rawRetentionDays,

@@ -14,6 +14,8 @@ import type { DispatchPorts } from '../../lambdas/flows/deliver/dispatch-due.ts'
 import type { DrainPorts } from '../../lambdas/flows/deliver/drain/drain-run.ts';
 import { createKeptLeases } from '../../lambdas/flows/deliver/kept-leases.ts';
 import type { RestartPorts } from '../../lambdas/flows/deliver/restart-silent.ts';
+import type { ShadowPorts } from '../../lambdas/flows/deliver/shadow/send-shadows.ts';
+import { createShadowHealth } from '../../lambdas/flows/deliver/shadow/shadow-health.ts';
 import type { DispatchFetchesPorts } from '../../lambdas/flows/enrich/dispatch-fetches.ts';
 import type { ConsumerPorts } from '../../lambdas/flows/feed/manage-consumer.ts';
 import type { FeedPorts } from '../../lambdas/flows/feed/read-feed.ts';
@@ -176,6 +178,7 @@ export function createFakeEngine(
     runningWork,
     prepare: prepareSubscription,
     keptLeases: createKeptLeases(),
+    shadowHealth: createShadowHealth(),
     resources,
     expressions,
     callbacks,
@@ -183,7 +186,7 @@ export function createFakeEngine(
     engineKey,
     notices,
     operations,
-  } satisfies DrainPorts & ContinueReplayPorts;
+  } satisfies DrainPorts & ContinueReplayPorts & ShadowPorts;
   return {
     clock,
     accounts,
@@ -291,6 +294,7 @@ export function createFakeEngine(
     adminPorts: {
       accounts,
       tenants,
+      egress,
       governanceQueue: governanceQueueOn(governanceQueue),
       retentionDays: limits.retentionDays,
       rawRetentionDays,

@@ -42,6 +42,7 @@ export function createInMemoryTenants(): InMemoryTenants {
               const policy: TenantPolicy = {
                 eventsDays: row?.retention.eventsDays,
                 isErasing: row?.erasure?.state === 'running',
+                delivery: row?.delivery,
               };
               remembered.set(tenant, { policy, readAtMs: clock.nowMs() });
               return [tenant, policy];

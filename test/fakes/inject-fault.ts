@@ -31,6 +31,7 @@ const unfailing = new Set([
   'prepare',
   'endpointPolicy',
   'keptLeases',
+  'shadowHealth',
   'operations',
   'tokens',
 ]);

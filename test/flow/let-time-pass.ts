@@ -3,6 +3,7 @@ import { prepareSubscription } from '../../lambdas/flows/deliver/attempt/prepare
 import { deliverEvents } from '../../lambdas/flows/deliver/deliver-events.ts';
 import { dispatchDue } from '../../lambdas/flows/deliver/dispatch-due.ts';
 import { drainEndpoint } from '../../lambdas/flows/deliver/drain/drain-endpoint.ts';
+import { sendShadows } from '../../lambdas/flows/deliver/shadow/send-shadows.ts';
 import { runReplay } from '../../lambdas/flows/subscriptions/replay-events.ts';
 import type { FakeEngine } from '../fakes/fake-engine.ts';
 import { type Fault, injectFault } from '../fakes/inject-fault.ts';
@@ -70,6 +71,7 @@ async function workOff(engine: FakeEngine, faultOf: FaultOf, counter: { invocati
       const done = await invoke(engine.drainPorts, async (ports) => {
         const message = JSON.parse(drain.body) as DrainMessage;
         if (message.kind === 'drain') await drainEndpoint(ports, message);
+        else if (message.kind === 'shadow') await sendShadows(ports, message);
         else {
           const key = { scope: message.scope, id: message.subscription };
           const [subscription] = await engine.subscriptions.getMany([key]);

@@ -4,11 +4,12 @@ import { href, isOperator, maySee } from '../../session.ts';
 import { Done } from '../../ui/done.tsx';
 import { Page } from '../../ui/page.tsx';
 import { Standing } from '../../ui/problem.tsx';
+import { TenantDelivery } from './tenant-delivery.tsx';
 import { Certificates, Erasure } from './tenant-erasure.tsx';
 import { TenantExport } from './tenant-export.tsx';
 import { TenantRetention } from './tenant-retention.tsx';
 
-/** A tenant: how long its data is kept, its export, its erasure. */
+/** A tenant: how long its data is kept, how its events reach it, its export, its erasure. */
 export default function TenantPage({ id }: { readonly id: string }) {
   const [isErasing, setErasing] = useState(false);
   const [said, say] = useState<string>();
@@ -23,7 +24,7 @@ export default function TenantPage({ id }: { readonly id: string }) {
         isOperator.value ? (
           <a href={href('/tenants')}>All tenants</a>
         ) : (
-          'Your data: how long it is kept, and its export.'
+          'Your data: how long it is kept, how it reaches you, and its export.'
         )
       }
     >
@@ -32,6 +33,7 @@ export default function TenantPage({ id }: { readonly id: string }) {
       {tenant === undefined ? null : (
         <>
           <TenantRetention key={id} tenant={tenant} onDone={say} />
+          <TenantDelivery key={id} tenant={tenant} onDone={say} />
           <TenantExport key={id} tenant={id} />
           {maySee('tenants:write') || tenant.erasure !== null ? <Erasure tenant={tenant} onDone={say} /> : null}
           <Certificates tenant={tenant} />

@@ -20,6 +20,7 @@ const columns: readonly Column<Tenant>[] = [
   },
   { title: 'Keeps events', show: ({ retention }) => days(retention.events_days) },
   { title: 'Keeps requests', isMinor: true, show: ({ retention }) => days(retention.raw_days) },
+  { title: 'Delivery', show: ({ delivery }) => delivery },
   {
     title: 'Erasure',
     show: ({ erasure }) => (erasure === null ? '–' : <Badge of={erasure.state === 'running' ? 'running' : 'erased'} />),
@@ -57,7 +58,7 @@ function TenantList() {
   return (
     <Page
       title="Tenants"
-      intro="How long the data of each tenant is kept, its export and its erasure. The list has the tenants with settings or an erasure."
+      intro="How long the data of each tenant is kept, how its events reach it, its export and its erasure. The list has the tenants with settings or an erasure."
     >
       <OpenTenant />
       <ListTable

@@ -11,6 +11,7 @@ import { EngineError } from '../../contracts/engine-error.ts';
 import { limits } from '../../contracts/limits.ts';
 import {
   type DeliveryJob,
+  type DrainMessage,
   deadLetterReasonAttribute,
   type PollMessage,
   type PollNowMessage,
@@ -113,7 +114,10 @@ function createSqsBatcher(client: SQSClient, queueUrl: string): Batcher<BatchedM
 }
 
 export function createSqsDrainQueue(client: SQSClient, queueUrl: string): DrainQueue {
-  return createSqsDelayedQueue(client, queueUrl, ({ subscription }) => subscription);
+  // A second endpoint that hangs delays no backlog: its messages have a group of their own.
+  return createSqsDelayedQueue<DrainMessage>(client, queueUrl, (message) =>
+    message.kind === 'shadow' ? `shadow.${message.tenant}` : message.subscription,
+  );
 }
 
 export function createSqsGovernanceQueue(client: SQSClient, queueUrl: string): GovernanceQueue {

@@ -19,7 +19,7 @@ export const scopes = {
   'subscriptions:read': 'Read subscriptions, deliveries and replays.',
   'subscriptions:write': 'Create, change, test and delete subscriptions; replay, retry and cancel deliveries.',
   'tenants:read': "Read tenants and export a tenant's data.",
-  'tenants:write': "Set a tenant's retention; erase its data.",
+  'tenants:write': "Set a tenant's retention; erase its data. With a key for all tenants: set how its events reach it.",
 } as const;
 
 export type Scope = keyof typeof scopes;

@@ -75,7 +75,13 @@ export interface Candidate {
 /** How one candidate ended; in the order of the candidates. */
 export type Publication =
   /** `type` is what the state of the record made of it. */
-  | { readonly kind: 'published'; readonly deliveries: number; readonly type: EventType }
+  | {
+      readonly kind: 'published';
+      readonly deliveries: number;
+      readonly type: EventType;
+      /** Whether it has no delivery because its tenant only pulls. @default false */
+      readonly isPullOnly?: true;
+    }
   | { readonly kind: 'duplicate' }
   /** The record has moved on: the event would take it back in time. */
   | { readonly kind: 'stale' }

@@ -117,7 +117,7 @@ async function publishForTenant(
     const placedCandidates = placed.map(({ candidate }) => candidate);
     const deliveries = await orFail(run, placedCandidates, async () => {
       await writePlaced(run, placed);
-      return queueDeliveries(ports, placed, subscriptions);
+      return queueDeliveries(ports, placed, subscriptions, policy?.delivery?.mode === 'shadow');
     });
     if (deliveries !== undefined)
       for (const { candidate, row } of placed)
@@ -125,6 +125,7 @@ async function publishForTenant(
           kind: 'published',
           deliveries: deliveries.get(row.id) ?? 0,
           type: row.type,
+          ...(row.pullOnly === true ? { isPullOnly: true } : {}),
         });
   }
   return candidates.map((candidate) => run.publications.get(candidate) as Publication);

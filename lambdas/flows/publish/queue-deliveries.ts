@@ -4,18 +4,23 @@ import { type SubscriptionRoute, scopeOf } from '../../ports/delivery/subscripti
 import type { EventRow } from '../../ports/events/event-store.ts';
 import { type AskForDrainPorts, askForDrain } from '../deliver/ask-for-drain.ts';
 import type { Placed, PublishPorts } from './publication.ts';
+import { queueShadows } from './queue-shadows.ts';
 
 /**
  * Queue the deliveries of stored events. An ordered subscription reads its events from the feed: its drain is woken.
+ * Events whose tenant only pulled when they were stored have none.
  *
+ * @param isShadowed - Whether the deliveries also go to the tenant's second endpoint. @default false
  * @returns How many deliveries each event has, by its id.
  */
 export async function queueDeliveries(
   ports: Pick<PublishPorts, 'deliveryQueue'> & AskForDrainPorts,
   placed: readonly Placed[],
   subscriptions: readonly SubscriptionRoute[],
+  isShadowed = false,
 ): Promise<ReadonlyMap<string, number>> {
-  const wanted = placed.flatMap(({ event, row }) =>
+  const pushed = placed.filter(({ row }) => row.pullOnly !== true);
+  const wanted = pushed.flatMap(({ event, row }) =>
     subscriptions
       .filter(({ status }) => status === 'enabled')
       .filter((subscription) => wantsEvent(subscription, event))
@@ -32,6 +37,7 @@ export async function queueDeliveries(
   await Promise.all([
     ports.deliveryQueue.sendAll(deliveries),
     ...followers.values().map((one) => wakeFollower(ports, one)),
+    isShadowed ? queueShadows(ports, wanted) : undefined,
   ]);
   return new Map([...Map.groupBy(wanted, ({ row }) => row.id)].map(([id, list]) => [id, list.length]));
 }

@@ -15,7 +15,12 @@ export async function toEventRow(
   prior?: number,
 ): Promise<EventRow> {
   const { data, ...rest } = event;
-  const metadata = { ...rest, ...(hops === 1 ? {} : { hops }), ...(prior === undefined ? {} : { prior }) };
+  const metadata = {
+    ...rest,
+    ...(hops === 1 ? {} : { hops }),
+    ...(prior === undefined ? {} : { prior }),
+    ...(policy?.delivery?.mode === 'pull' ? { pullOnly: true as const } : {}),
+  };
   const text = JSON.stringify(data);
   const dataBytes = Buffer.byteLength(text);
   if (dataBytes <= claimThresholdBytes)

@@ -3,6 +3,7 @@ import { recordTraitsOf } from '../../engine/definition/record-traits.ts';
 import type { ReadRecord } from '../../engine/provider/answer/read-answer.ts';
 import { fingerprintOf } from '../../engine/records/fingerprint.ts';
 import type { DriftCause, PlaceProgress } from '../../engine/sync/sync-state.ts';
+import { fanOutOf } from '../publish/fan-out-of.ts';
 import type { Candidate, Publication } from '../publish/publication.ts';
 import { publishEvents } from '../publish/publish-events.ts';
 import { batchSizeOf } from '../read/read-records.ts';
@@ -145,9 +146,7 @@ function outcomesOf(publications: readonly Publication[]): FoundOutcomes {
   for (const publication of publications) {
     if (publication.kind === 'failed') continue;
     add(publication.kind, 1);
-    if (publication.kind !== 'published') continue;
-    if (publication.deliveries === 0) add('filtered', 1);
-    else add('enqueued', publication.deliveries);
+    if (publication.kind === 'published') add(...fanOutOf(publication));
   }
   return Object.fromEntries(sums);
 }

@@ -134,7 +134,11 @@ export async function continueErasure(
       erasure,
       ...(certificate === undefined
         ? {}
-        : { retention: {}, certificates: [certificate, ...row.certificates].slice(0, maxCertificates) }),
+        : {
+            retention: {},
+            delivery: undefined,
+            certificates: [certificate, ...row.certificates].slice(0, maxCertificates),
+          }),
     });
     if (isWritten && certificate !== undefined) {
       await ports.runningWork.remove({ kind: 'erasure', tenant, erasure: id });

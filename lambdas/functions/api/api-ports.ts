@@ -49,7 +49,7 @@ import type { ApiKeyDirectory } from '../../ports/tenants/api-key-store.ts';
 import type { AuditLog } from '../../ports/tenants/audit-log.ts';
 import type { CallLimits } from '../../ports/tenants/call-limits.ts';
 import type { AnswerStore } from '../../ports/tenants/idempotency-store.ts';
-import type { TenantStore } from '../../ports/tenants/tenant-store.ts';
+import type { TenantPolicies, TenantStore } from '../../ports/tenants/tenant-store.ts';
 
 /** Counts deliveries that API calls end, and the API's other metrics. */
 export type ApiOutcomes = OutcomeCounter<ApiOutcome | ApiNote>;
@@ -74,6 +74,7 @@ export interface ApiPorts {
   readonly audit: AuditLog;
   readonly accounts: AccountDirectory;
   readonly tenants: TenantStore;
+  readonly tenantPolicies: TenantPolicies;
   readonly governanceQueue: GovernanceQueue;
   /** Days that the deployment keeps events; `rawRetentionDays` is the same for the raw archive. */
   readonly retentionDays: number;

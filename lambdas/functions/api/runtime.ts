@@ -159,6 +159,7 @@ function accessPorts({ env, dynamo, payloads }: Composition) {
 function tenantPorts({ env, dynamo, sqs, expiry }: Composition) {
   return {
     tenants: createDynamoTenantStore(dynamo, env[environmentKeys.tenantsTable]),
+    tenantPolicies: expiry.policies,
     governanceQueue: createSqsGovernanceQueue(sqs, env[environmentKeys.governanceQueueUrl]),
     retentionDays: expiry.retentionDays,
     rawRetentionDays: readNumber(env[environmentKeys.rawRetentionDays], environmentKeys.rawRetentionDays),

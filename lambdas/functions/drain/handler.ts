@@ -1,19 +1,20 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSEvent } from 'aws-lambda';
 import { EngineError } from '../../contracts/engine-error.ts';
-import type { DrainMessage } from '../../contracts/messages.ts';
-import type { DrainOutcome, QueueNote } from '../../contracts/outcomes.ts';
+import type { DrainMessage, ShadowMessage } from '../../contracts/messages.ts';
+import type { DrainOutcome, QueueNote, ShadowNote } from '../../contracts/outcomes.ts';
 import { drainEndpoint } from '../../flows/deliver/drain/drain-endpoint.ts';
 import type { DrainPorts } from '../../flows/deliver/drain/drain-run.ts';
+import { type ShadowPorts, sendShadows } from '../../flows/deliver/shadow/send-shadows.ts';
 import { type ContinueReplayPorts, continueReplay } from '../../flows/subscriptions/continue-replay.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
 import { countLastReceives } from '../invocation/retry-soon.ts';
 
 export interface DrainRuntime {
-  readonly ports: DrainPorts & ContinueReplayPorts;
+  readonly ports: DrainPorts & ContinueReplayPorts & ShadowPorts;
   readonly log: Logger;
-  readonly outcomes: OutcomeCounter<DrainOutcome>;
+  readonly outcomes: OutcomeCounter<DrainOutcome | ShadowNote>;
   readonly outcomesNow: OutcomeCounter<QueueNote>;
 }
 
@@ -32,6 +33,7 @@ export function createDrainHandler(runtime: DrainRuntime) {
           if (!isDrainMessage(message))
             throw new EngineError('corrupt-state', 'the message is not a drain message', { retryable: false });
           if (message.kind === 'drain') await drain(runtime, message);
+          else if (message.kind === 'shadow') await shadow(runtime, message);
           else {
             const outcome = await continueReplay(ports, message);
             log.info('replay continued', { replay: message.replay, subscription: message.subscription, outcome });
@@ -46,7 +48,10 @@ export function createDrainHandler(runtime: DrainRuntime) {
   };
 }
 
-async function drain({ ports, log, outcomes }: DrainRuntime, message: DrainMessage): Promise<void> {
+async function drain(
+  { ports, log, outcomes }: DrainRuntime,
+  message: Extract<DrainMessage, { kind: 'drain' }>,
+): Promise<void> {
   const { subscription } = message;
   const { kind: outcome } = await drainEndpoint(ports, message, (done) => {
     const attempted = done.map(({ kind, delivery }) => {
@@ -65,10 +70,35 @@ async function drain({ ports, log, outcomes }: DrainRuntime, message: DrainMessa
   log.info('endpoint drained', { subscription, outcome });
 }
 
+/** Counts the posts to a second endpoint. They count nowhere else, and none is tried again. */
+async function shadow({ ports, log, outcomes }: DrainRuntime, message: ShadowMessage): Promise<void> {
+  const { tenant, subscription, events } = message;
+  const ended = await sendShadows(ports, message).catch((error: unknown) => {
+    log.warn('second endpoint not served', { tenant, subscription, error: error as Error });
+    return events.map((): ShadowNote => 'shadow-failed');
+  });
+  const counts = Object.fromEntries(
+    [...Map.groupBy(ended, (kind) => kind)].map(([kind, { length }]) => [kind, length]),
+  );
+  for (const [kind, amount] of Object.entries(counts)) outcomes.count(kind as ShadowNote, amount);
+  log.info('second endpoint served', { tenant, subscription, ...counts });
+}
+
 /** Malformed messages must not reach the stores. */
 function isDrainMessage(message: unknown): message is DrainMessage {
   if (typeof message !== 'object' || message === null) return false;
-  const { kind, subscription, scope, replay, restarts = 0 } = message as Readonly<Record<string, unknown>>;
+  const { kind, subscription, scope, replay, restarts = 0, ...shadowed } = message as Readonly<Record<string, unknown>>;
+  if (kind === 'shadow') return isText(subscription) && isText(scope) && isShadowed(shadowed);
   const named = kind === 'drain' ? [subscription, scope] : kind === 'replay' ? [subscription, scope, replay] : [''];
-  return typeof restarts === 'number' && named.every((text) => typeof text === 'string' && text !== '');
+  return typeof restarts === 'number' && named.every(isText);
+}
+
+function isShadowed({ tenant, events }: Readonly<Record<string, unknown>>): boolean {
+  return (
+    isText(tenant) && Array.isArray(events) && events.every((one) => isText(one?.id) && Number.isInteger(one?.sequence))
+  );
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' && value !== '';
 }

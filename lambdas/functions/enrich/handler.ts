@@ -6,6 +6,7 @@ import type { EnrichOutcome, QueueNote } from '../../contracts/outcomes.ts';
 import type { EnrichedRound } from '../../flows/enrich/enrich-records.ts';
 import { type RunFetchesPorts, runFetches } from '../../flows/enrich/run-fetches.ts';
 import { tellOfAccount } from '../../flows/provider/tell-of-account.ts';
+import { fanOutOf } from '../../flows/publish/fan-out-of.ts';
 import type { StatisticsBuffer } from '../../flows/statistics/statistics-buffer.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
@@ -66,10 +67,7 @@ async function count({ outcomes, statistics, log }: EnrichRuntime, published: Pu
     outcomes.count(publication.kind);
     if (fetch.count > 1) outcomes.count('coalesced', fetch.count - 1);
     if (isThin) outcomes.count('unread');
-    if (publication.kind === 'published') {
-      if (publication.deliveries === 0) outcomes.count('filtered');
-      else outcomes.count('enqueued', publication.deliveries);
-    }
+    if (publication.kind === 'published') outcomes.count(...fanOutOf(publication));
     return [
       {
         scope: fetch.tenant,

@@ -7,6 +7,7 @@ import type { Drift } from '../../engine/mapping/check-resource.ts';
 import type { NormalizationCounter, Normalized } from '../../flows/normalize/count-normalizations.ts';
 import type { Normalization, NormalizePorts, RawDelivery } from '../../flows/normalize/normalization.ts';
 import { normalizeWebhooks } from '../../flows/normalize/normalize-webhooks.ts';
+import { fanOutOf } from '../../flows/publish/fan-out-of.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
 import { countLastReceives, receiveCountOf } from '../invocation/retry-soon.ts';
@@ -85,8 +86,7 @@ function countOutcome(
     if (publication.kind === 'failed') continue;
     outcomes.count(publication.kind);
     if (publication.kind !== 'published') continue;
-    if (publication.deliveries === 0) outcomes.count('filtered');
-    else outcomes.count('enqueued', publication.deliveries);
+    outcomes.count(...fanOutOf(publication));
   }
 }
 

@@ -28,6 +28,8 @@ import type { EndpointNote } from '../../contracts/outcomes.ts';
 import { defaultEndpointPolicy, newEndpoint } from '../../engine/delivery/endpoint-state.ts';
 import type { DrainPorts } from '../../flows/deliver/drain/drain-run.ts';
 import { createKeptLeases } from '../../flows/deliver/kept-leases.ts';
+import type { ShadowPorts } from '../../flows/deliver/shadow/send-shadows.ts';
+import { createShadowHealth } from '../../flows/deliver/shadow/shadow-health.ts';
 import type { ContinueReplayPorts } from '../../flows/subscriptions/continue-replay.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createEgress } from '../invocation/egress.runtime.ts';
@@ -64,7 +66,7 @@ export function createSendingPorts(
   variables: NodeJS.ProcessEnv,
   bundle: URL,
   operations: OutcomeCounter<EndpointNote>,
-): DrainPorts & ContinueReplayPorts {
+): DrainPorts & ContinueReplayPorts & ShadowPorts {
   const env = readEnvironment(name, variables);
   const dynamo = lean(new DynamoDBClient(clientSettings));
   const sqs = lean(new SQSClient(clientSettings));
@@ -105,6 +107,7 @@ export function createSendingPorts(
     endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
     endpointPolicy: defaultEndpointPolicy,
     keptLeases: createKeptLeases(),
+    shadowHealth: createShadowHealth(),
     deliveryQueue: createSqsDeliveryQueue(sqs, env[environmentKeys.deliveryQueueUrl]),
     drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
     notices: createEventBridgeOperatorNotices(),

@@ -18,6 +18,8 @@ export interface EventRow extends Omit<CanonicalEvent, 'data'> {
   readonly hops?: number;
   /** Sequence number of the record's event before this one; undefined for the first, and for facts. */
   readonly prior?: number;
+  /** Set when its tenant only pulled at the time: the event has no deliveries, unless a replay asks for them. */
+  readonly pullOnly?: true;
   /**
    * Why the stored row cannot be read. Then only its key, id and time are known, and the other members are meaningless.
    * Such a row must fail alone, whatever it is read with. Undefined for every readable row.

@@ -15,7 +15,7 @@ export type RejectedBy =
 /** Counters of an integration's requests: `verified` requests, their outcomes, their events, and rejected requests. */
 export type RequestCount =
   | 'verified'
-  | Exclude<NormalizeOutcome, 'enqueued' | 'filtered'>
+  | Exclude<NormalizeOutcome, 'enqueued' | 'filtered' | 'pull-only'>
   | NormalizeNote
   | 'coalesced'
   | `rejected:${RejectedBy}`;

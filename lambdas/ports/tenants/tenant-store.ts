@@ -9,10 +9,25 @@ export interface TenantRetention {
   readonly rawDays?: number | undefined;
 }
 
+/**
+ * How a tenant's new events reach it. `both`: by callbacks and by the feed. `push`: by callbacks; the tenant's keys may
+ * not read the feed. `pull`: by the feed; nothing is delivered. `shadow`: as `both`, and each new delivery also goes to
+ * a second endpoint, once, without counting.
+ */
+export type DeliveryMode = 'push' | 'pull' | 'both' | 'shadow';
+
+export interface TenantDelivery {
+  readonly mode: DeliveryMode;
+  /** The second endpoint; it stays set in the other modes. */
+  readonly shadowUrl?: string | undefined;
+}
+
 /** Settings and erasures of a tenant. */
 export interface Tenant {
   readonly tenant: string;
   readonly retention: TenantRetention;
+  /** @default - by callbacks and by the feed */
+  readonly delivery?: TenantDelivery | undefined;
   /** The newest erasure; undefined if there was none. */
   readonly erasure?: Erasure | undefined;
   /** Certificates of finished erasures, newest first. */
@@ -82,12 +97,14 @@ export interface TenantStore {
   list(limit: number, after: string | undefined): Promise<Page<Tenant>>;
 }
 
-/** The part of a tenant's settings that functions need to write its events. */
+/** The part of a tenant's settings that functions need to write and deliver its events. */
 export interface TenantPolicy {
   /** Days that its events are kept; undefined for the deployment's retention. */
   readonly eventsDays: number | undefined;
   /** Whether its data is being erased; then nothing is published. */
   readonly isErasing: boolean;
+  /** @default - by callbacks and by the feed */
+  readonly delivery?: TenantDelivery | undefined;
 }
 
 export interface TenantPolicies {

@@ -89,9 +89,9 @@ async function readPolicies(
   return new Map(
     rows
       .map(toTenant)
-      .map(({ tenant, retention, erasure }) => [
+      .map(({ tenant, retention, delivery, erasure }) => [
         tenant,
-        { eventsDays: retention.eventsDays, isErasing: erasure?.state === 'running' },
+        { eventsDays: retention.eventsDays, isErasing: erasure?.state === 'running', delivery },
       ]),
   );
 }

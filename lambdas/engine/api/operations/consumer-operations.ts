@@ -139,7 +139,11 @@ export const consumerOperations = {
         headers: { ...deprecationHeaders, ...waitHeader },
       },
     },
-    problems: { 409: held, 500: notMappable },
+    problems: {
+      403: "The tenant's delivery mode is `push`, and the key is its own (reason `delivery-push`).",
+      409: held,
+      500: notMappable,
+    },
     example: {
       params: ofConsumer,
       body: { ttl_seconds: 60, limit: 100 },

@@ -57,7 +57,10 @@ export const eventOperations = {
         headers: { ...deprecationHeaders, ...waitHeader },
       },
     },
-    problems: { 500: notMappable },
+    problems: {
+      403: "The tenant's delivery mode is `push`, and the key is its own (reason `delivery-push`).",
+      500: notMappable,
+    },
     example: {
       query: { tenant: 'acme', resources: 'hris/*', wait: '20' },
       answer: { data: [eventExample], next_cursor: consumerExample.cursor, caught_up: true },

@@ -68,7 +68,10 @@ export const replayOperations = {
       },
       200: { description: 'With `dry_run`: the number of events that a replay would send.', body: count },
     },
-    problems: { 409: 'The subscription is disabled.', 429: `${tooManyWaiting} Only a \`dry_run\` is such a call.` },
+    problems: {
+      409: "The subscription is disabled, or the tenant's delivery mode is `pull` (reason `delivery-pull`).",
+      429: `${tooManyWaiting} Only a \`dry_run\` is such a call.`,
+    },
     example: {
       params: ofSubscription,
       body: { mode: 'missing', dry_run: true },

@@ -4,12 +4,29 @@ import { listQuery, noQuery, pageOf, time } from '../shared-schema.ts';
 
 const days = z.int().min(1).max(3650);
 
+const deliveryMode = z.enum(['push', 'pull', 'both', 'shadow']);
+
 const tenantPatch = z.strictObject({
+  delivery: deliveryMode
+    .optional()
+    .describe(
+      "How new events reach the tenant. `both`: by callbacks and by the feed. `push`: by callbacks; the tenant's keys may not read the feed. `pull`: by the feed; nothing is delivered, and changing back delivers nothing of the past (a replay does). `shadow`: as `both`, and each new delivery also goes to `shadow_url`, once, without counting. Needs a key for all tenants. Applies within a minute.",
+    ),
+  shadow_url: z
+    .string()
+    .min(1)
+    .max(2048)
+    .nullable()
+    .optional()
+    .describe(
+      'The second endpoint of the mode `shadow`. It gets the body and signatures of the callback, without headers and credentials of the subscription. Null removes it. Needs a key for all tenants.',
+    ),
   retention: z
     .strictObject({
       events_days: days.nullable().optional().describe('Days to keep events, their payloads and their deliveries.'),
       raw_days: days.nullable().optional().describe('Days to keep requests of providers in the raw archive.'),
     })
+    .optional()
     .describe(
       'Periods in days, at most those of the deployment; null means that of the deployment. A change applies to data that arrives at least a minute later.',
     ),
@@ -45,6 +62,8 @@ const tenant = z
   .object({
     tenant: z.string(),
     retention: z.object({ events_days: z.int(), raw_days: z.int() }).describe('The retention in effect.'),
+    delivery: deliveryMode.describe('How new events reach the tenant.'),
+    shadow_url: z.string().nullable().describe('The second endpoint of the mode `shadow`.'),
     erasure: erasure.nullable().describe('The latest erasure.'),
     certificates: z.array(certificate).describe('Certificates of completed erasures, newest first.'),
   })
@@ -79,6 +98,8 @@ const erasureExample = {
 const example = {
   tenant: 'acme',
   retention: { events_days: 7, raw_days: 30 },
+  delivery: 'both' as const,
+  shadow_url: null,
   erasure: null,
   certificates: [],
 };
@@ -101,7 +122,7 @@ export const tenantOperations = {
     method: 'GET',
     path: '/v1/tenants/{id}',
     tag: 'Tenants',
-    summary: 'Get the retention of a tenant and the state of its erasure',
+    summary: 'Get the settings of a tenant and the state of its erasure',
     access: 'tenants:read',
     answers: { 200: { description: 'The tenant.', body: tenant } },
     example: { params, answer: example },
@@ -110,11 +131,14 @@ export const tenantOperations = {
     method: 'PATCH',
     path: '/v1/tenants/{id}',
     tag: 'Tenants',
-    summary: 'Set how long the data of a tenant is kept',
+    summary: 'Set how long the data of a tenant is kept, and how its events reach it',
     access: 'tenants:write',
     body: tenantPatch,
     answers: { 200: { description: 'The updated tenant.', body: tenant } },
-    problems: { 409: 'The data of the tenant is being erased.' },
+    problems: {
+      403: 'Only a key for all tenants may set `delivery` and `shadow_url` (reason `delivery-needs-operator`).',
+      409: 'The data of the tenant is being erased.',
+    },
     example: { params, body: { retention: { events_days: 7 } }, answer: example },
   }),
   deleteTenant: operation({

@@ -60,6 +60,8 @@ export function isMine({ subscription }: PreparedSubscription, row: Pick<EventRo
 export interface CallbackOptions {
   /** Whether a replay sends it: it was sent before, or could have been. */
   readonly isReplay: boolean;
+  /** Whether it goes to the tenant's second endpoint. @default false */
+  readonly isShadow?: boolean;
   /** How often the cause of the events has passed through this deployment. @default 1 */
   readonly hops?: number;
   /** By the id of an event: the event of its record before it. @default none */
@@ -92,7 +94,7 @@ export async function prepareCallback(
   prepared: PreparedSubscription,
   id: string,
   events: readonly CanonicalEvent[],
-  { isReplay, hops = 1, previous, late, keys, signedAtMs }: CallbackOptions,
+  { isReplay, isShadow = false, hops = 1, previous, late, keys, signedAtMs }: CallbackOptions,
 ): Promise<PreparedCallback> {
   const { subscription } = prepared;
   const pinned = await pinEach(ports, subscription, events);
@@ -116,6 +118,7 @@ export async function prepareCallback(
         'content-type': shaped.contentType,
         'user-agent': 'Tributary/1',
         ...(isReplay ? { 'tributary-replay': 'true' } : {}),
+        ...(isShadow ? { 'tributary-shadow-of': subscription.id } : {}),
         [hopHeader]: writeHops(hopKey, { hops, id }),
         ...signCallback(keys ?? currentKeys(subscription, nowMs), id, timestampSeconds, shaped.body),
       },

@@ -47,7 +47,11 @@ export async function followOrderedFeed(
   if (isHeldUp || subscription.tenant === null) return { ...nothing, ...(await replayedOr(backlog, undefined)) };
 
   const gapless = await readGaplessRows(ports, subscription.tenant, position, pageSize);
-  const rows = gapless.rows.filter((row) => isEvent(row)).filter((row) => mayWant(subscription, row));
+  const rows = gapless.rows
+    .filter((row) => isEvent(row))
+    // Its tenant only pulled then: a replay delivers it, the feed's follower does not.
+    .filter(({ pullOnly }) => pullOnly !== true)
+    .filter((row) => mayWant(subscription, row));
   const { fresh, unwanted, known } = await withoutKnown(ports, prepared, rows);
   // A run died between the write of a delivery and of its entry: put the entry back, so that it goes before its
   // successors. A replay restores its own entries, and may have more of them than this run has read.

@@ -2,10 +2,10 @@ import { type EventPlaces, findEventRow } from '../../../flows/feed/read-event.t
 import { isErasing } from '../../../flows/tenants/manage-tenant.ts';
 import type { Subscription, SubscriptionDirectory } from '../../../ports/delivery/subscription-store.ts';
 import type { EventRow } from '../../../ports/events/event-store.ts';
-import type { TenantStore } from '../../../ports/tenants/tenant-store.ts';
+import type { TenantPolicies, TenantStore } from '../../../ports/tenants/tenant-store.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import { type AnyCall, bodyProblem } from './api-call.ts';
-import { mayAccess, notFound } from './principal.ts';
+import { mayAccess, notFound, type Principal } from './principal.ts';
 
 interface SubscriptionPorts {
   readonly subscriptions: Pick<SubscriptionDirectory, 'find'>;
@@ -61,6 +61,40 @@ export async function mustNotBeErasing(
   tenant: string | null,
 ): Promise<void> {
   if (tenant !== null && isErasing(await tenants.find(tenant))) throw erasing();
+}
+
+/**
+ * Refuse the feed to a tenant whose delivery mode is `push`. Its events are stored all the same, for replays and for the
+ * operator, whose keys still read them.
+ *
+ * @throws {ProblemError} 403 for a key of the tenant.
+ */
+export async function mustBePulled(
+  { tenantPolicies }: { readonly tenantPolicies: TenantPolicies },
+  principal: Principal,
+  tenant: string,
+): Promise<void> {
+  if (principal.tenant === null) return;
+  const policy = (await tenantPolicies.getMany([tenant])).get(tenant);
+  if (policy?.delivery?.mode !== 'push') return;
+  throw new ProblemError({
+    status: 403,
+    detail: 'The tenant\'s events are delivered by callbacks only: its delivery mode is "push".',
+    extensions: { reason: 'delivery-push' },
+  });
+}
+
+/** @throws {ProblemError} 409 while a tenant's delivery mode is `pull`: nothing is delivered, no replay either. */
+export async function mustBePushed(
+  { tenants }: { readonly tenants: Pick<TenantStore, 'find'> },
+  tenant: string,
+): Promise<void> {
+  if ((await tenants.find(tenant))?.delivery?.mode !== 'pull') return;
+  throw new ProblemError({
+    status: 409,
+    detail: 'Nothing is delivered: the tenant\'s delivery mode is "pull". Read its events from the feed.',
+    extensions: { reason: 'delivery-pull' },
+  });
 }
 
 /** @throws {ProblemError} 409 for a disabled subscription, to which nothing is sent. */

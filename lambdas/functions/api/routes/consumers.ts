@@ -14,7 +14,7 @@ import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import type { ApiAnswer, ApiCall, Handlers } from '../pipeline/api-call.ts';
 import type { FeedCursors } from '../pipeline/cursors.ts';
-import { mustNotBeErasing } from '../pipeline/ownership.ts';
+import { mustBePulled, mustNotBeErasing } from '../pipeline/ownership.ts';
 import { notFound, oneTenant, tenantOf } from '../pipeline/principal.ts';
 import { quotaExceeded } from '../pipeline/quota-problem.ts';
 import { mayWait, waitHeaders } from '../pipeline/waiting.ts';
@@ -37,6 +37,7 @@ async function handleLeaseConsumer(
   warn: (error: unknown) => void,
 ): Promise<ApiAnswer<'leaseConsumer'>> {
   const tenant = oneTenant(principal, query.tenant);
+  await mustBePulled(ports, principal, tenant);
   // Read the key before leasing: without a cursor the reader could not commit.
   const feed = await cursors.ofFeed(tenant);
   await mustBeServed(ports, body.schema_versions);

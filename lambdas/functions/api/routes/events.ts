@@ -6,6 +6,7 @@ import { startingPosition } from '../../../flows/feed/starting-position.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import type { ApiAnswer, ApiCall, Handlers } from '../pipeline/api-call.ts';
+import { mustBePulled } from '../pipeline/ownership.ts';
 import { mayAccess, notFound, oneTenant } from '../pipeline/principal.ts';
 import { mayWait, waitHeaders } from '../pipeline/waiting.ts';
 import { inVersions, mustBeServed } from './pins.ts';
@@ -16,6 +17,7 @@ async function handleReadFeed(
   warn: (error: unknown) => void,
 ): Promise<ApiAnswer<'readFeed'>> {
   const tenant = oneTenant(principal, query.tenant);
+  await mustBePulled(ports, principal, tenant);
   const feed = await cursors.ofFeed(tenant);
   if (query.cursor !== undefined && query.since !== undefined)
     throw new ProblemError({ status: 400, detail: 'Expected either cursor or since, not both.' });

@@ -5,7 +5,7 @@ import { attemptNow } from '../../../flows/subscriptions/manage-delivery.ts';
 import { cancelReplay, countReplay, replayRateOf, startReplay } from '../../../flows/subscriptions/replay-events.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import type { ApiAnswer, ApiCall, Handlers } from '../pipeline/api-call.ts';
-import { findEventFor, findSubscription, mustBeEnabled, namedTenant } from '../pipeline/ownership.ts';
+import { findEventFor, findSubscription, mustBeEnabled, mustBePushed, namedTenant } from '../pipeline/ownership.ts';
 import { notFound } from '../pipeline/principal.ts';
 import { whileCounted } from '../pipeline/waiting.ts';
 import { changed, deliveryView, stateOf } from '../views/delivery-view.ts';
@@ -18,6 +18,7 @@ async function handleStartReplay(ports: ApiPorts, call: ApiCall<'startReplay'>):
   if (what.kind === 'event') {
     const row = await findEventFor(ports, call, subscription, what.event);
     if (isDryRun) return { status: 200, body: { dry_run: true, scanned: 1, matched: 1, is_complete: true } };
+    await mustBePushed(ports, row.tenant);
     const view = deliveryView(await attemptNow(ports, subscription, deliveryOf(subscription, row)));
     return {
       status: 202,
@@ -39,6 +40,7 @@ async function handleStartReplay(ports: ApiPorts, call: ApiCall<'startReplay'>):
     const { scanned, matched, isComplete } = count;
     return { status: 200, body: { dry_run: true, scanned, matched, is_complete: isComplete } };
   }
+  await mustBePushed(ports, request.tenant);
   const view = replayView(await startReplay(ports, subscription, request));
   return { status: 202, body: view, change: changed(replayName(view), subscription.tenant, view) };
 }

@@ -29,16 +29,28 @@ function erasureView({ id, state, requestedBy, startedAt, finishedAt }: Erasure)
   };
 }
 
-/** Tenants: how long the engine keeps their data, its export and its erasure. */
+/** Modes are the operator's flags: a tenant must not grant itself the feed, nor stop the operator's callbacks. */
+function mustBeOperator({ principal }: AnyCall): void {
+  if (principal.tenant === null) return;
+  throw new ProblemError({
+    status: 403,
+    detail: 'Only a key for all tenants may set "delivery" and "shadow_url".',
+    extensions: { reason: 'delivery-needs-operator' },
+  });
+}
+
+/** Tenants: how long the engine keeps their data, how it delivers it, its export and its erasure. */
 export function tenantHandlers(ports: ApiPorts): Handlers<keyof typeof tenantOperations> {
   const view = (whole: Tenant) => {
-    const { tenant, retention, erasure } = whole;
+    const { tenant, retention, delivery, erasure } = whole;
     return {
       tenant,
       retention: {
         events_days: Math.min(retention.eventsDays ?? ports.retentionDays, ports.retentionDays),
         raw_days: Math.min(retention.rawDays ?? ports.rawRetentionDays, ports.rawRetentionDays),
       },
+      delivery: delivery?.mode ?? 'both',
+      shadow_url: delivery?.shadowUrl ?? null,
       erasure: erasure === undefined ? null : erasureView(erasure),
       certificates: certificatesOf(whole),
     };
@@ -64,12 +76,18 @@ export function tenantHandlers(ports: ApiPorts): Handlers<keyof typeof tenantOpe
     getTenant: async (call) => ({ status: 200, body: view(await getTenant(ports, nameOf(call))) }),
     async updateTenant(call) {
       const name = nameOf(call);
-      const { events_days: eventsDays, raw_days: rawDays } = call.body.retention;
+      const { retention = {}, delivery, shadow_url: shadowUrl } = call.body;
+      const { events_days: eventsDays, raw_days: rawDays } = retention;
+      if (delivery !== undefined || shadowUrl !== undefined) mustBeOperator(call);
       const before = view(await getTenant(ports, name));
-      const update = await updateTenant(ports, name, { eventsDays, rawDays });
+      const update = await updateTenant(ports, name, { eventsDays, rawDays, delivery, shadowUrl });
       switch (update.kind) {
         case 'tenant-erasing':
           throw erasing();
+        case 'url-refused':
+          throw bodyProblem('shadow_url', `may not be called: ${update.reason}`);
+        case 'no-shadow-url':
+          throw bodyProblem('shadow_url', 'expected the URL of the second endpoint: the mode "shadow" needs one');
         case 'out-of-range': {
           const path = { eventsDays: 'retention.events_days', rawDays: 'retention.raw_days' }[update.setting];
           throw bodyProblem(path, `expected ${update.least} to ${update.most} days`);
