@@ -77,6 +77,12 @@ export type PollNote = 'sync-runs-succeeded' | 'sync-runs-failed' | 'syncs-faili
 /** Normalize also counts events whose data does not match their resource's schema; it publishes them anyway. */
 export type NormalizeNote = 'schema-drift';
 
+/**
+ * Normalize also counts what it compared of candidates: requests that both definitions mapped, those with different
+ * events, those that the candidate failed to map, and those that were not compared for lack of time or room.
+ */
+export type CanaryNote = 'canary-compared' | 'canary-different' | 'canary-failed' | 'canary-skipped';
+
 export type DeliverOutcome =
   | 'delivered'
   | 'filtered'

@@ -46,6 +46,11 @@ export interface FunctionBundleProps {
    */
   readonly integrations?: ReadonlyMap<string, object>;
   /**
+   * Compiled candidates by the name of their integrations, written next to the code as `candidates/<name>.json`.
+   * @default - none
+   */
+  readonly candidates?: ReadonlyMap<string, object>;
+  /**
    * Schemas of the canonical resources by name, written next to the code as `resources.json`.
    * @default - none
    */
@@ -86,16 +91,12 @@ export function bundleFunction({
   entry,
   processes = {},
   integrations = new Map(),
+  candidates = new Map(),
   resources,
   files: others = {},
 }: FunctionBundleProps): FunctionBundle {
   const { files: code, metafile } = compileEntry(resolve(entry), processes);
-  const definitions = [...integrations]
-    .map(([name, definition]) => ({
-      path: join('integrations', `${name}.json`),
-      contents: Buffer.from(JSON.stringify(definition)),
-    }))
-    .sort((a, b) => (a.path < b.path ? -1 : 1));
+  const definitions = [...definitionFiles('integrations', integrations), ...definitionFiles('candidates', candidates)];
   const schemas =
     resources === undefined
       ? []
@@ -117,6 +118,15 @@ export function bundleFunction({
     removeStale(nameOf(entry), directory);
   }
   return { directory, metafilePath };
+}
+
+function definitionFiles(folder: string, definitions: ReadonlyMap<string, object>): CompiledEntry['files'] {
+  return [...definitions]
+    .map(([name, definition]) => ({
+      path: join(folder, `${name}.json`),
+      contents: Buffer.from(JSON.stringify(definition)),
+    }))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 function compileEntry(entry: string, processes: Readonly<Record<string, string>>): CompiledEntry {

@@ -8,6 +8,7 @@ import {
   parseDefinition,
 } from '../../lambdas/engine/definition/parse-definition.ts';
 import type { Definition, WebhookDefinition } from '../../lambdas/engine/definition/schema.ts';
+import { readCandidate } from './canaries.ts';
 import { integrationNames } from './integration-folders.ts';
 
 /** The file in each integration's folder. */
@@ -31,6 +32,29 @@ export function compileIntegrations(root: URL | string): ReadonlyMap<string, Def
   }
   if (faults.length > 0) throw new Error(`invalid integrations:\n${faults.map(formatFault).join('\n')}`);
   return definitions;
+}
+
+/**
+ * Compile the candidates in a folder of integrations: new versions that operators try on named accounts.
+ *
+ * @param current - The definitions of the same folder.
+ * @returns By the name of their integrations; most have none.
+ * @throws {Error} as {@link compileIntegrations}.
+ */
+export function compileCandidates(
+  root: URL | string,
+  current: ReadonlyMap<string, Definition>,
+): ReadonlyMap<string, Definition> {
+  const folder = typeof root === 'string' ? root : fileURLToPath(root);
+  const candidates = new Map<string, Definition>();
+  const faults: DefinitionFault[] = [];
+  for (const [name, definition] of current) {
+    const parsed = readCandidate(folder, name, definition)?.parsed;
+    if (parsed?.kind === 'definition') candidates.set(name, parsed.definition);
+    if (parsed?.kind === 'faults') faults.push(...parsed.faults);
+  }
+  if (faults.length > 0) throw new Error(`invalid candidates:\n${faults.map(formatFault).join('\n')}`);
+  return candidates;
 }
 
 /** The integrations of a folder whose providers send webhooks. @throws {Error} as {@link compileIntegrations}. */

@@ -33,25 +33,29 @@ export interface Sample {
 /**
  * Read an integration's samples, in the order of their names.
  *
+ * @param overlay - A folder in the integration's folder whose samples and expected events replace those of the same
+ *   name. @default none
  * @throws {Error} when a file is not a sample.
  */
-export function readSamples(root: URL | string, integration: string): readonly Sample[] {
+export function readSamples(root: URL | string, integration: string, overlay?: string): readonly Sample[] {
   const home = join(typeof root === 'string' ? root : fileURLToPath(root), integration);
-  const folder = join(home, 'samples');
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder)
-    .filter((file) => file.endsWith('.json'))
-    .sort()
-    .map((file) => ({
+  const places = overlay === undefined ? [''] : [overlay, ''];
+  /** The first of the places that has a file. */
+  const placeOf = (folder: string, file: string) =>
+    places.find((place) => existsSync(join(home, place, folder, file))) ?? '';
+  const files = places.flatMap((place) => {
+    const folder = join(home, place, 'samples');
+    return existsSync(folder) ? readdirSync(folder).filter((file) => file.endsWith('.json')) : [];
+  });
+  return [...new Set(files)].sort().map((file) => {
+    const path = join(placeOf('samples', file), 'samples', file);
+    return {
       integration,
       name: basename(file, '.json'),
-      request: toRequest(
-        readFileSync(join(folder, file), 'utf8'),
-        integration,
-        `integrations/${integration}/samples/${file}`,
-      ),
-      expected: readExpected(join(home, 'expected', file)),
-    }));
+      request: toRequest(readFileSync(join(home, path), 'utf8'), integration, `integrations/${integration}/${path}`),
+      expected: readExpected(join(home, placeOf('expected', file), 'expected', file)),
+    };
+  });
 }
 
 function readExpected(file: string): Sample['expected'] {

@@ -12,7 +12,7 @@ import { EngineFunction, type FunctionEnvironment } from '../constructs/engine-f
 import { bundleFunction, type FunctionBundleProps } from '../constructs/function-bundle.ts';
 import type { OperatorAlarms } from '../constructs/operator-alarms.ts';
 import { WorkQueue } from '../constructs/work-queue.ts';
-import { compileIntegrations } from '../definitions/compile-integrations.ts';
+import { compileCandidates, compileIntegrations } from '../definitions/compile-integrations.ts';
 import { compileVersionedResources } from '../definitions/compile-resources.ts';
 
 const functionsRoot = new URL('../../lambdas/functions/', import.meta.url);
@@ -21,6 +21,14 @@ const integrationsRoot = new URL('../../integrations/', import.meta.url);
 /** Functions whose bundle carries the compiled integrations. */
 const functionsWithIntegrations: ReadonlySet<FunctionName> = new Set<FunctionName>([
   'ingress',
+  'normalize',
+  'enrich',
+  'poll',
+  'api',
+]);
+
+/** Functions whose bundle carries the candidates of integrations: all of those but ingress, which maps nothing. */
+const functionsWithCandidates: ReadonlySet<FunctionName> = new Set<FunctionName>([
   'normalize',
   'enrich',
   'poll',
@@ -95,6 +103,7 @@ export class EngineBuilder {
   readonly removalPolicy: RemovalPolicy;
   private readonly environment = new Map<EnvironmentKey, string>();
   private readonly integrations = compileIntegrations(integrationsRoot);
+  private readonly candidates = compileCandidates(integrationsRoot, this.integrations);
   private readonly resources = compileVersionedResources(integrationsRoot);
 
   constructor(scope: Construct, { config, alarms, removalPolicy }: EngineBuilderProps) {
@@ -137,6 +146,7 @@ export class EngineBuilder {
           : {}),
         ...(functionsWithIntegrations.has(name) ? { integrations: this.integrations } : {}),
         ...(functionsWithResources.has(name) ? { resources: this.resources } : {}),
+        ...(functionsWithCandidates.has(name) ? { candidates: this.candidates } : {}),
         files,
       }),
       environment: this.environmentOf(name),

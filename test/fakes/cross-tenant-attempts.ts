@@ -62,7 +62,7 @@ const harmless = new Set(
     'url record_id ordering rate_per_second concurrency retry disable_after_seconds signatures auth headers client_certificate',
     'timeout_seconds filter fields include_previous encrypt batch transform envelope schema_versions secrets credentials capture',
     'scopes expires_at rate_per_minute overlap_seconds grant_type scope expires_in mode dry_run catch_up simulate type',
-    'resource ttl_seconds release retention delivery shadow_url client_secret client shared_contexts description metadata',
+    'resource ttl_seconds release retention canary delivery shadow_url client_secret client shared_contexts description metadata',
     'base_url share syncs return_url updated_since body address refresh_url origins status attempt',
     'integration_name every between cron time_zone emit reconcile snapshot max_missing confirm',
   ].flatMap((names) => names.split(' ')),

@@ -56,6 +56,8 @@ export interface FakeApiOptions {
   readonly resources?: VersionedResources;
   /** Integrations in addition to `staff` and `shared`. */
   readonly definitions?: readonly Definition[];
+  /** Candidates of them. */
+  readonly candidates?: readonly Definition[];
 }
 
 /** The API's handler on the stores and queues of a fake engine. */
@@ -66,6 +68,7 @@ export function createFakeApi({
   quotas = {},
   resources = shipped,
   definitions = [],
+  candidates = [],
 }: FakeApiOptions = {}) {
   const tenants: Readonly<Record<keyof typeof keys, string | null>> = { all: null, acme: 'acme', globex: 'globex' };
   const engine = createFakeEngine(staff, resources, [
@@ -134,6 +137,8 @@ export function createFakeApi({
     tokens: engine.tokens,
     engineKey: engine.engineKey,
     integrations: createInMemoryCatalog([staff, shared, ...definitions]),
+    candidates: createInMemoryCatalog(candidates),
+    canaries: engine.canaries,
     resources: engine.resources,
     expressions: engine.expressions,
     egress: engine.egress,
@@ -176,6 +181,7 @@ export function createFakeApi({
       statistics: engine.statistics,
       subscriptions: engine.subscriptions,
       syncs: engine.syncs,
+      canaries: engine.canaries,
       tenants: engine.tenants,
     } satisfies Readonly<Record<string, Dumpable>>,
     outcomes,

@@ -35,6 +35,7 @@ import { bothErasers } from './both-erasers.ts';
 import { createInMemoryAccounts } from './in-memory-accounts.ts';
 import { createInMemoryApiKeys } from './in-memory-api-keys.ts';
 import { createInMemoryCallLimits } from './in-memory-call-limits.ts';
+import { createInMemoryCanaries } from './in-memory-canaries.ts';
 import { createInMemoryCatalog } from './in-memory-catalog.ts';
 import { createInMemoryClaimStore } from './in-memory-claim-store.ts';
 import { createInMemoryConsumers } from './in-memory-consumers.ts';
@@ -152,6 +153,8 @@ export function createFakeEngine(
   const providerKeys = createProgrammableKeys();
   const nonces = createInMemoryNonces(clock);
   const statistics = createInMemoryStatistics(clock);
+  const canaries = createInMemoryCanaries(clock, tenantPolicies);
+  const canaryNotes = createOutcomeTally();
 
   const quotas = usualQuotas;
   const publishPorts: PublishPorts = {
@@ -230,6 +233,8 @@ export function createFakeEngine(
     providerKeys,
     nonces,
     statistics,
+    canaries,
+    canaryNotes,
     quotas,
     publishPorts,
     feedPorts: { events, payloads, clock } satisfies FeedPorts,
@@ -272,6 +277,9 @@ export function createFakeEngine(
             }
           : undefined,
       expressions,
+      candidateExpressions: createProgrammableExpressions(),
+      canaries,
+      canaryNotes,
       contexts: contexts.reader(clock),
       parking,
       rawBodies,
@@ -367,7 +375,20 @@ export function createFakeEngine(
       records: records.eraser,
       apiKeys: apiKeys.eraser,
       consumers: consumers.eraser,
-      statistics: statistics.eraser,
+      // They share a table, and an eraser.
+      statistics: {
+        async find(tenant, after = 'canaries ') {
+          const [which, within] = after.split(/ (.*)/s) as [string, string];
+          const eraser = which === 'canaries' ? canaries.eraser : statistics.eraser;
+          const { items, next } = await eraser.find(tenant, within === '' ? undefined : within);
+          if (next !== undefined) return { items, next: `${which} ${next}` };
+          return { items, next: which === 'canaries' ? 'statistics ' : undefined };
+        },
+        async remove(tenant, items) {
+          await canaries.eraser.remove(tenant, items);
+          await statistics.eraser.remove(tenant, items);
+        },
+      },
       payloads: payloads.eraser,
       rawBodies: rawBodies.eraser,
       clock,

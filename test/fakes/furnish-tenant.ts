@@ -58,6 +58,11 @@ export async function furnishTenant(engine: FakeEngine, tenant: string): Promise
   for (const name of ['one', 'two', 'three']) await engine.consumers.create(aConsumer({ tenant, name }));
   for (const hour of ['2026-11-21T10', '2026-11-21T11', '2026-11-21T12'])
     await engine.statistics.add({ scope: tenant, integration: 'staff', hour, counts: { mapped: 1 } });
+  await engine.canaries.add(
+    { tenant, integration: 'staff', account, version: 'v1' },
+    { compared: 2, different: 1, failed: 0 },
+    [{ at: '2026-11-21T12:00:00.000Z', input: 'raw_1', published: 'current', failures: {}, events: [], more: 0 }],
+  );
 
   const subscription = aSubscription({ id: `sub_${tenant}`, tenant });
   const removed = aSubscription({ id: `sub_removed_${tenant}`, tenant });

@@ -32,6 +32,7 @@ const unfailing = new Set([
   'endpointPolicy',
   'keptLeases',
   'shadowHealth',
+  'canaryNotes',
   'operations',
   'tokens',
 ]);

@@ -64,6 +64,7 @@ export async function configureIntegration(
       ...(capture === undefined && before?.capture !== undefined ? { capture: before.capture } : {}),
       ...arm(capture, ports.clock),
       ...(sharedContexts ? { sharedContexts } : {}),
+      ...(before?.canary === undefined ? {} : { canary: before.canary }),
       revision: before?.revision ?? 0,
     };
     if (await ports.settings.replace(settings)) return { kind: 'configured', settings };

@@ -1,16 +1,15 @@
 import { limits } from '../../contracts/limits.ts';
 import type { EnrichMessage } from '../../contracts/messages.ts';
-import type { Definition } from '../../engine/definition/schema.ts';
 import type { AccountStore } from '../../ports/accounts/account-store.ts';
 import type { EnrichQueue } from '../../ports/events/queues.ts';
 import type { FetchPlace, FetchQueueKey, FetchRun, WaitingFetch } from '../../ports/provider/fetch-store.ts';
+import { type DefinitionPorts, definitionFor } from '../provider/definition-for.ts';
 import { type Caller, toCaller } from '../provider/provider-ports.ts';
 import { messageLifeMs } from './ask-for-fetch.ts';
 import { type EnrichedRound, type EnrichPorts, enrichRound, type RoundStop, roundSize } from './enrich-records.ts';
 
-export interface RunFetchesPorts extends EnrichPorts {
+export interface RunFetchesPorts extends EnrichPorts, DefinitionPorts {
   readonly accounts: AccountStore;
-  readonly definition: (integration: string) => Promise<Definition | undefined>;
   readonly enrichQueue: EnrichQueue;
 }
 
@@ -159,7 +158,7 @@ function messageOf({ account, resource }: FetchQueueKey): EnrichMessage {
 async function callerOf(ports: RunFetchesPorts, { account: id }: FetchQueueKey): Promise<Caller | undefined> {
   const account = await ports.accounts.get(id, 0);
   if (account === undefined || account.closed === true) return undefined;
-  const definition = await ports.definition(account.integration);
+  const definition = await definitionFor(ports, account);
   return definition?.api === undefined ? undefined : toCaller(account, definition);
 }
 

@@ -5,6 +5,7 @@ import type { PreparedWebhook } from '../../engine/reception/prepare-webhook.ts'
 import { decodeBody } from '../../engine/request/decode-body.ts';
 import type { WebhookRequest } from '../../engine/request/webhook-request.ts';
 import { confirm } from './confirm-handshake.ts';
+import { mapForAccount } from './map-for-account.ts';
 import {
   accepting,
   accountMaxAgeMs,
@@ -17,7 +18,7 @@ import {
   secretsOf,
   toMapping,
 } from './normalization.ts';
-import { mapForAccount, mapForItsAccounts, pollNow } from './route-to-accounts.ts';
+import { mapForItsAccounts, pollNow } from './route-to-accounts.ts';
 
 export async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery): Promise<Mapping> {
   const { message } = delivery;
@@ -51,20 +52,19 @@ export async function mapDelivery(ports: NormalizePorts, delivery: RawDelivery):
       method: request.method,
       path: request.path,
     },
+    trials: [],
   };
-  if (message.account === undefined) return mapForItsAccounts(ports, delivery, integration, read);
+  if (message.account === undefined)
+    return { ...(await mapForItsAccounts(ports, delivery, integration, read)), trials: read.trials };
 
   if (account === undefined || account.integration !== message.integration) {
     await ports.rawDeadLetters.send(delivery.body, `account "${message.account}" does not exist`);
     return { kind: 'unrouted' };
   }
   const mapped = await mapForAccount(ports, delivery, integration, read, account);
-  if (mapped.kind === 'failed') return deadLetter(ports, delivery, mapped.reason);
-  return toMapping(
-    mapped.events,
-    integration.resources,
-    mapped.polls.map(({ poll }) => pollNow(account, poll)),
-  );
+  if (mapped.kind === 'failed') return { ...(await deadLetter(ports, delivery, mapped.reason)), trials: read.trials };
+  const polls = mapped.polls.map(({ poll }) => pollNow(account, poll));
+  return { ...toMapping(mapped.events, integration.resources, polls), trials: read.trials };
 }
 
 /**

@@ -1,11 +1,13 @@
 import type { PollNowMessage, RawMessage } from '../../contracts/messages.ts';
+import type { CanaryNote } from '../../contracts/outcomes.ts';
 import type { CarriedRecordPlans } from '../../engine/mapping/carried-record.ts';
 import { type Drift, driftsOf, type PreparedResources } from '../../engine/mapping/check-resource.ts';
-import type { MappingInput } from '../../engine/mapping/map-request.ts';
+import type { MappedPoll, MappingInput, MappingResult } from '../../engine/mapping/map-request.ts';
 import type { PreparedWebhook } from '../../engine/reception/prepare-webhook.ts';
 import type { RecordTraits } from '../../engine/records/observation.ts';
 import type { SecretValues, WebhookRequest } from '../../engine/request/webhook-request.ts';
 import type { Account } from '../../ports/accounts/account-store.ts';
+import type { CanaryWriter } from '../../ports/accounts/canary-log.ts';
 import type { IntegrationSettingsStore } from '../../ports/accounts/integration-settings-store.ts';
 import type { RequestParking } from '../../ports/accounts/parked-requests.ts';
 import type { ClaimStore } from '../../ports/events/claim-store.ts';
@@ -13,6 +15,7 @@ import type { DeadLetterQueue, PollQueue } from '../../ports/events/queues.ts';
 import type { Fetch } from '../../ports/provider/fetch-store.ts';
 import type { ProviderClient } from '../../ports/provider/provider-client.ts';
 import type { Expressions } from '../../ports/runtime/expressions.ts';
+import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import type { AskForFetchPorts } from '../enrich/ask-for-fetch.ts';
 import type { Candidate, Publication, PublishPorts } from '../publish/publication.ts';
 import type { ArchivePorts } from './archive-requests.ts';
@@ -35,6 +38,15 @@ export interface NormalizingIntegration {
   readonly traitsOf: (resource: string) => RecordTraits | undefined;
   /** How requests of the URL for all accounts find their accounts; undefined when every account has its own URL. */
   readonly routing: { readonly lookup: string; readonly accountContext: string } | undefined;
+  /** A new version that is tried on some accounts. @default none */
+  readonly candidate?: CandidateIntegration | undefined;
+}
+
+/** A new version of an integration. */
+export interface CandidateIntegration {
+  /** Digest of its definition: a changed candidate begins a new trial. */
+  readonly version: string;
+  readonly integration: Omit<NormalizingIntegration, 'candidate'>;
 }
 
 export interface NormalizePorts extends PublishPorts, ArchivePorts, OwnerPorts, AskForFetchPorts {
@@ -46,6 +58,10 @@ export interface NormalizePorts extends PublishPorts, ArchivePorts, OwnerPorts, 
   readonly pollQueue: Pick<PollQueue, 'send'>;
   readonly rawDeadLetters: DeadLetterQueue;
   readonly expressions: Expressions;
+  /** Evaluates candidates, in a process of their own: what they do to it hurts no other request. */
+  readonly candidateExpressions: Expressions;
+  readonly canaries: CanaryWriter;
+  readonly canaryNotes: OutcomeCounter<CanaryNote>;
 }
 
 /** One message of the raw queue: its text, and the parsed message. */
@@ -117,6 +133,8 @@ export type SettledMapping = (
   readonly owners?: readonly Account[] | 'gone';
   /** How the owners were found; it may be a remembered result, so confirm it before publishing or archiving. */
   readonly ownership?: Ownership;
+  /** What is compared once the events are published. @default nothing */
+  readonly trials?: readonly Trial[];
 };
 
 export type Mapping =
@@ -124,11 +142,43 @@ export type Mapping =
   /** A handshake, and the call that completes it. */
   | { readonly kind: 'confirmation'; readonly call: () => Promise<SettledMapping> };
 
+/** A request as one account's integration maps it. */
+export type MappedForAccount =
+  | {
+      readonly kind: 'mapped';
+      readonly events: readonly NewEvent[];
+      /** The context that each event names; undefined for an event that names none. */
+      readonly contexts: readonly (string | undefined)[];
+      readonly polls: readonly MappedPoll[];
+    }
+  | Extract<MappingResult, { kind: 'failed' }>;
+
+/** A mapping that may also have been stopped. */
+export type TriedMapping = MappedForAccount | { readonly kind: 'died'; readonly reason: string };
+
+/** A request that both definitions of an account map. */
+export interface Trial {
+  readonly account: Account;
+  /** Of the candidate. */
+  readonly version: string;
+  /** Id of the request. */
+  readonly input: string;
+  /** Whose events are published. */
+  readonly published: 'current' | 'candidate';
+  readonly mapped: MappedForAccount;
+  /** Maps the request by the other definition. Never throws. */
+  readonly mapOther: () => Promise<TriedMapping>;
+  /** False where the request is too large to be held for a comparison. */
+  readonly isTried: boolean;
+}
+
 /** A request as its mapping reads it: read once, then mapped for each of its accounts. */
 export interface ReadRequest {
   readonly request: WebhookRequest;
   readonly decoded: unknown;
   readonly input: MappingInput;
+  /** Filled while the request is mapped. */
+  readonly trials: Trial[];
 }
 
 /** The account whose URL a request was sent to; undefined at the URL for all accounts, and when it does not exist. */

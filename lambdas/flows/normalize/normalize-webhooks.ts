@@ -5,6 +5,7 @@ import { askForFetches } from '../enrich/ask-for-fetch.ts';
 import type { Publication } from '../publish/publication.ts';
 import { publishEvents } from '../publish/publish-events.ts';
 import { archiveEnded } from './archive-ended.ts';
+import { compareTrials } from './compare-trials.ts';
 import { settleConfirmation } from './confirm-handshake.ts';
 import { confirmOwners } from './find-owners.ts';
 import { mapDelivery } from './map-delivery.ts';
@@ -68,6 +69,10 @@ export async function normalizeWebhooks(
   ]);
   // Make the calls last and in parallel: a provider that does not answer must not delay the events of others.
   const settled = await Promise.all(mappings.map(settleConfirmation));
+  await compareTrials(
+    ports,
+    mappings.flatMap((mapping) => ('trials' in mapping ? (mapping.trials ?? []) : [])),
+  );
   return settled.map((mapping, index): Normalization => {
     const unarchived = archived[index];
     if (unarchived !== undefined) return { kind: 'failed', error: unarchived.error };
@@ -116,7 +121,7 @@ async function failUnconfirmed(ports: NormalizePorts, mappings: Mapping[]): Prom
 function withoutOwners(
   mapping: Exclude<SettledMapping, { kind: 'events' }>,
 ): Exclude<Normalization, { kind: 'mapped' }> {
-  const { owners: _, ownership: __, polls: ___, ...outcome } = mapping;
+  const { owners: _, ownership: __, polls: ___, trials: ____, ...outcome } = mapping;
   return outcome;
 }
 

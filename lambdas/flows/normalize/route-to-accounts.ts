@@ -1,29 +1,18 @@
 import { EngineError } from '../../contracts/engine-error.ts';
-import { limits } from '../../contracts/limits.ts';
-import type { RawMessage } from '../../contracts/messages.ts';
-import type { UnsequencedEvent } from '../../engine/event/canonical-event.ts';
-import { schemaVersionOf } from '../../engine/mapping/check-resource.ts';
-import { type MappedPoll, type MappingResult } from '../../engine/mapping/map-request.ts';
-import { deliveryNameOf, type MappedChange } from '../../engine/mapping/mapping-context.ts';
-import { deliveryIdOf } from '../../engine/reception/decide-reception.ts';
 import type { Account } from '../../ports/accounts/account-store.ts';
-import type { Fetch } from '../../ports/provider/fetch-store.ts';
-import type { RecordInput } from '../publish/publication.ts';
 import { findOwners, soleTenant } from './find-owners.ts';
+import { mapForAccount, stopped } from './map-for-account.ts';
 import {
   deadLetter,
-  type Mapping,
   type NewEvent,
   type NormalizePorts,
   type NormalizingIntegration,
   type PollNow,
   type RawDelivery,
   type ReadRequest,
+  type SettledMapping,
   toMapping,
 } from './normalization.ts';
-
-/** Receives after which a request is dead-lettered when its mapping is stopped each time. */
-const maxDeaths = 3;
 
 /**
  * Map a request to the URL for all accounts: find its accounts by its contexts, and map it for each.
@@ -37,7 +26,7 @@ export async function mapForItsAccounts(
   delivery: RawDelivery,
   integration: NormalizingIntegration,
   read: ReadRequest,
-): Promise<Mapping> {
+): Promise<SettledMapping> {
   const { message } = delivery;
   const { routing } = integration;
   const looked =
@@ -94,7 +83,7 @@ async function withoutContext(
   delivery: RawDelivery,
   integration: NormalizingIntegration,
   read: ReadRequest,
-): Promise<Mapping> {
+): Promise<SettledMapping> {
   const noAccount = { id: '', tenant: '', integration: '', secrets: {}, context: {}, createdAt: '', revision: 0 };
   const mapped = await mapForAccount(ports, delivery, integration, read, noAccount);
   return mapped.kind === 'mapped' && mapped.events.length + mapped.polls.length === 0
@@ -107,129 +96,6 @@ function isFor(context: string | undefined, own: readonly string[]): boolean {
   return context === undefined || own.includes(context);
 }
 
-/** A request as one account's integration maps it. */
-type MappedForAccount =
-  | {
-      readonly kind: 'mapped';
-      readonly events: readonly NewEvent[];
-      /** The context that each event names; undefined for an event that names none. */
-      readonly contexts: readonly (string | undefined)[];
-      readonly polls: readonly MappedPoll[];
-    }
-  | Extract<MappingResult, { kind: 'failed' }>;
-
-/** @throws {mapping-timeout} retryable, when the mapping was stopped: it may succeed at another time. */
-export async function mapForAccount(
-  ports: NormalizePorts,
-  delivery: RawDelivery,
-  integration: NormalizingIntegration,
-  { request, decoded, input }: ReadRequest,
-  account: Account,
-): Promise<MappedForAccount> {
-  const { message } = delivery;
-  const deliveryId = deliveryIdOf(integration.webhook, request, decoded, message.rawId);
-  const context = {
-    tenant: account.tenant,
-    account: account.id,
-    integration: message.integration,
-    receivedAt: message.receivedAt,
-    accountContext: integration.contextOf(account.context),
-    ...deliveryNameOf({ deliveryId, acceptanceId: message.rawId, rawBody: request.body }),
-  };
-  const run = await ports.expressions.run(
-    'map',
-    { mapping: integration.mapping, input, context, records: integration.records },
-    `${message.integration} ${account.id}`,
-  );
-  if (run.kind === 'died')
-    return { kind: 'failed', reason: stopped(delivery, 'mapping', run.reason), retryable: false };
-  const mapped = run.result;
-  if (mapped.kind === 'failed') {
-    if (mapped.retryable) throw new EngineError('mapping-timeout', mapped.reason, { retryable: true });
-    return mapped;
-  }
-  return {
-    kind: 'mapped',
-    events: mapped.events.map((event, index) => ({
-      event: { ...event, schema_version: schemaVersionOf(integration.resources, event.resource) },
-      record: recordInputOf(integration, message, account, event.resource, mapped.changes[index]),
-      fetch: fetchOf(integration, message, account, event, mapped.changes[index]),
-    })),
-    // JSON turns undefined into null.
-    contexts: mapped.contexts.map((value) => value ?? undefined),
-    polls: mapped.polls,
-  };
-}
-
 export function pollNow({ id: account, createdAt: incarnation }: Account, poll: string): PollNow {
   return { account, incarnation, ...(poll === '*' ? {} : { resource: poll }) };
-}
-
-/** What must be read before a thin event is published; undefined where nothing can be. */
-function fetchOf(
-  { isRead, traitsOf }: NormalizingIntegration,
-  { receivedAt, hops }: RawMessage,
-  { id: account, tenant, integration, createdAt, credentialKind }: Account,
-  event: UnsequencedEvent,
-  mapped: MappedChange | undefined,
-): Fetch | undefined {
-  const { resource } = event;
-  if (mapped?.address === undefined || credentialKind === undefined || !isRead(resource)) return undefined;
-  // A row holds at most 400 KB. What is so large is hardly thin.
-  if (Buffer.byteLength(JSON.stringify(mapped.address)) > limits.fetchMaxBytes) return undefined;
-  const partialData = JSON.stringify(event.data);
-  if (Buffer.byteLength(partialData) > limits.fetchMaxBytes) return undefined;
-  return {
-    account,
-    resource,
-    tenant,
-    incarnation: createdAt,
-    integration,
-    recordId: event.record_id,
-    address: mapped.address,
-    ...(traitsOf(resource) === undefined ? { fact: event.id } : {}),
-    change: mapped.change,
-    rawEventType: event.raw_event_type,
-    ...(event.occurred_at === undefined ? {} : { occurredAt: event.occurred_at }),
-    receivedAt,
-    ...(hops === undefined ? {} : { hops }),
-    partialData,
-  };
-}
-
-/** What a webhook says of its record; undefined for facts. */
-function recordInputOf(
-  { traitsOf }: NormalizingIntegration,
-  { receivedAt }: RawMessage,
-  { createdAt }: Account,
-  resource: string,
-  mapped: MappedChange | undefined,
-): RecordInput | undefined {
-  const traits = traitsOf(resource);
-  if (traits === undefined || mapped === undefined) return undefined;
-  const { change, version, name, isAbsence } = mapped;
-  const seenAtMs = Date.parse(receivedAt);
-  // One webhook may say of one record that it was created, and updated, under one id.
-  const changeName = `${change} ${name}`;
-  return {
-    incarnation: createdAt,
-    traits,
-    by: 'webhook',
-    change,
-    version,
-    changeName,
-    seenAtMs,
-    ...(isAbsence === true ? { isAbsence } : {}),
-  };
-}
-
-/**
- * The reason for a request whose expression was stopped at every receive.
- *
- * @throws {mapping-timeout} retryable, before the last receive: the machine may have been at fault.
- */
-function stopped({ receiveCount = 1 }: RawDelivery, what: string, reason: string): string {
-  const text = `${what} was stopped: ${reason}`;
-  if (receiveCount < maxDeaths) throw new EngineError('mapping-timeout', text, { retryable: true });
-  return text;
 }

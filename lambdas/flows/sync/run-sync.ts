@@ -1,6 +1,5 @@
 import { EngineError } from '../../contracts/engine-error.ts';
 import { limits } from '../../contracts/limits.ts';
-import type { Definition } from '../../engine/definition/schema.ts';
 import { dueTimeOf } from '../../engine/sync/due-time.ts';
 import { type EndOptions, failed, stopped, succeeded } from '../../engine/sync/end-run.ts';
 import { chooseRun } from '../../engine/sync/next-run.ts';
@@ -13,6 +12,7 @@ import {
   type SyncStop,
 } from '../../engine/sync/sync-state.ts';
 import type { SyncKey, SyncRow } from '../../ports/sync/sync-store.ts';
+import { definitionFor } from '../provider/definition-for.ts';
 import { describeBudgets } from '../provider/describe-budgets.ts';
 import { type Caller, toCaller } from '../provider/provider-ports.ts';
 import { advanceRun } from './advance-run.ts';
@@ -243,7 +243,7 @@ async function findCaller(
 ): Promise<FoundCaller | undefined> {
   const account = await ports.accounts.get(id, 0);
   if (account === undefined || account.closed === true || account.createdAt !== incarnation) return undefined;
-  const definition: Definition | undefined = await ports.definition(account.integration);
+  const definition = await definitionFor(ports, account);
   if (definition?.api === undefined) return undefined;
   return { caller: toCaller(account, definition), job: jobOfSync(state, definition, sync) };
 }

@@ -1,10 +1,10 @@
 import type { PollOutcome } from '../../contracts/outcomes.ts';
-import type { Definition } from '../../engine/definition/schema.ts';
 import type { PreparedResources } from '../../engine/mapping/check-resource.ts';
 import type { AccountStore } from '../../ports/accounts/account-store.ts';
 import type { PollQueue } from '../../ports/events/queues.ts';
 import type { RecordDirectory } from '../../ports/events/record-states.ts';
 import type { SyncStore } from '../../ports/sync/sync-store.ts';
+import type { DefinitionPorts } from '../provider/definition-for.ts';
 import type { ProviderPorts } from '../provider/provider-ports.ts';
 import type { PublishPorts } from '../publish/publication.ts';
 
@@ -12,9 +12,8 @@ import type { PublishPorts } from '../publish/publication.ts';
 export type FoundOutcomes = { readonly [Outcome in PollOutcome]?: number };
 
 /** What running a sync takes. */
-export interface SyncPorts extends PublishPorts {
+export interface SyncPorts extends PublishPorts, DefinitionPorts {
   readonly accounts: AccountStore;
-  readonly definition: (integration: string) => Promise<Definition | undefined>;
   readonly syncs: SyncStore;
   readonly pollQueue: PollQueue;
   readonly provider: ProviderPorts;

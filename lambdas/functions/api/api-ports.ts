@@ -7,6 +7,7 @@ import type { WaitingPolicy } from '../../flows/feed/enter-waiting.ts';
 import type { ProviderPorts } from '../../flows/provider/provider-ports.ts';
 import type { AccountContextRegistry, SharedContexts } from '../../ports/accounts/account-contexts.ts';
 import type { AccountDirectory } from '../../ports/accounts/account-store.ts';
+import type { CanaryReader } from '../../ports/accounts/canary-log.ts';
 import type { IntegrationCatalog } from '../../ports/accounts/integration-catalog.ts';
 import type {
   IntegrationSettingsDirectory,
@@ -104,6 +105,9 @@ export interface ApiPorts {
   readonly callbacks: CallbackClient;
   readonly tokens: OauthTokens;
   readonly integrations: IntegrationCatalog;
+  /** New versions that are tried on some accounts, by the name of their integrations. */
+  readonly candidates: Pick<IntegrationCatalog, 'get'>;
+  readonly canaries: CanaryReader;
   readonly resources: ResourceCatalog;
   readonly expressions: Expressions;
   readonly egress: EgressPolicy;

@@ -19,6 +19,7 @@ import { createDynamoAccountDirectory } from '../../adapters/dynamo/stores/accou
 import { createDynamoApiKeyStore } from '../../adapters/dynamo/stores/api-key-store.ts';
 import { createDynamoAuditLog } from '../../adapters/dynamo/stores/audit-log.ts';
 import { createDynamoCallLimits } from '../../adapters/dynamo/stores/call-limits.ts';
+import { createDynamoCanaryReader } from '../../adapters/dynamo/stores/canary-log.ts';
 import { createDynamoConnectStates } from '../../adapters/dynamo/stores/connect-states.ts';
 import { createDynamoConsumerStore } from '../../adapters/dynamo/stores/consumer-store.ts';
 import { createDynamoDeliveryLog } from '../../adapters/dynamo/stores/delivery-log.ts';
@@ -186,6 +187,8 @@ function accountPorts({ env, dynamo, sqs, bundle, expiry }: Composition) {
     ),
     settings: createDynamoIntegrationSettings(dynamo, env[environmentKeys.integrationSettingsTable], systemClock),
     integrations: createBundledIntegrationCatalog(new URL('integrations/', bundle)),
+    candidates: createBundledIntegrationCatalog(new URL('candidates/', bundle)),
+    canaries: createDynamoCanaryReader(dynamo, env[environmentKeys.statisticsTable], systemClock),
   } satisfies Partial<ApiPorts>;
 }
 

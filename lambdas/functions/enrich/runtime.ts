@@ -34,6 +34,7 @@ export async function createEnrichRuntime(
   const telemetry = createTelemetry('enrich', env[environmentKeys.stage]);
   const expressions = createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits });
   const catalog = createBundledIntegrationCatalog(new URL('integrations/', bundle));
+  const candidates = createBundledIntegrationCatalog(new URL('candidates/', bundle));
   const enrichQueue = createSqsEnrichQueue(sqs, env[environmentKeys.enrichQueueUrl]);
   const schemas = await createBundledResourceCatalog(new URL('resources.json', bundle)).all();
   return {
@@ -55,6 +56,7 @@ export async function createEnrichRuntime(
       ...createPublishingPorts({ env, dynamo, sqs }),
       accounts: createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock),
       definition: (name) => catalog.get(name),
+      candidate: (name) => candidates.get(name),
       enrichQueue,
       fetches: createDynamoFetchStore(dynamo, env[environmentKeys.fetchesTable], systemClock),
       schemas: prepareResources(schemas),

@@ -9,8 +9,10 @@ import {
   createSqsFailedMessages,
   createSqsPollQueue,
 } from '../../adapters/aws/sqs-queues.ts';
+import { createExpiries } from '../../adapters/dynamo/rows/tenant-expiry.ts';
 import { createDynamoRememberedContexts } from '../../adapters/dynamo/stores/account-contexts.ts';
 import { createDynamoAccountStore, createDynamoArchiveKeys } from '../../adapters/dynamo/stores/account-store.ts';
+import { createDynamoCanaryWriter } from '../../adapters/dynamo/stores/canary-log.ts';
 import { createDynamoFetchStore } from '../../adapters/dynamo/stores/fetch-store.ts';
 import { createDynamoIntegrationSettings } from '../../adapters/dynamo/stores/integration-settings.ts';
 import { createDynamoRequestParking } from '../../adapters/dynamo/stores/parked-requests.ts';
@@ -23,10 +25,12 @@ import { systemClock } from '../../adapters/node/system-clock.ts';
 import { systemPause } from '../../adapters/node/system-pause.ts';
 import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
+import { candidateVersion } from '../../engine/definition/candidate-version.ts';
 import { contextForCalls } from '../../engine/definition/context-for-calls.ts';
 import { hasWebhook } from '../../engine/definition/has-webhook.ts';
 import { carriedRecordPlansOf, isRead } from '../../engine/definition/plan-answer.ts';
 import { recordTraitsOf } from '../../engine/definition/record-traits.ts';
+import type { WebhookDefinition } from '../../engine/definition/schema.ts';
 import { type PreparedResources, prepareResources } from '../../engine/mapping/check-resource.ts';
 import { prepareWebhook } from '../../engine/reception/prepare-webhook.ts';
 import { readXml } from '../../engine/request/read-xml.ts';
@@ -45,6 +49,9 @@ import type { NormalizeRuntime } from './handler.ts';
  * the limit is suspended; other accounts are not.
  */
 const expressionLimits = { heapMb: 256, limitMs: 1_000, suspendMs: 10_000 };
+
+/** The process of candidates: started when the first account tries one, and smaller, for it comes beside the other. */
+const candidateLimits = { heapMb: 128, limitMs: 1_000, suspendMs: 10_000 };
 
 /** Calls that complete handshakes. The queue retries those that fail. */
 const confirmationCalls = { timeoutMs: 10_000, maxAnswerBytes: 256 * 1024 };
@@ -69,8 +76,10 @@ export function createNormalizeRuntime(
   const retentionDays = readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays);
   const composition: Composition = { env, dynamo, sqs, bundle, retentionDays };
   const accounts = createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock);
+  const telemetry = createTelemetry('normalize', env[environmentKeys.stage]);
+  const publishing = createPublishingPorts(composition);
   return {
-    ...createTelemetry('normalize', env[environmentKeys.stage]),
+    ...telemetry,
     failedMessages: createSqsFailedMessages(sqs, env[environmentKeys.rawQueueUrl]),
     randomness: systemRandomness,
     statistics: createNormalizationCounter({
@@ -83,7 +92,16 @@ export function createNormalizeRuntime(
       accounts,
       ...requestPorts(composition),
       ...archivePorts(composition),
-      ...createPublishingPorts(composition),
+      ...publishing,
+      candidateExpressions: createExpressionProcess({
+        script: new URL('expressions.mjs', bundle),
+        ...candidateLimits,
+      }),
+      canaries: createDynamoCanaryWriter(dynamo, env[environmentKeys.statisticsTable], {
+        clock: systemClock,
+        expiries: createExpiries({ clock: systemClock, retentionDays, policies: publishing.tenantPolicies }),
+      }),
+      canaryNotes: telemetry.outcomes,
       fetches: createDynamoFetchStore(dynamo, env[environmentKeys.fetchesTable], systemClock),
       enrichQueue: createSqsEnrichQueue(sqs, env[environmentKeys.enrichQueueUrl]),
       pollQueue: createSqsPollQueue(sqs, env[environmentKeys.pollQueueUrl]),
@@ -110,6 +128,7 @@ function requestPorts({ env, dynamo, sqs, bundle, retentionDays }: Composition) 
 /** Look up integrations by name; each is prepared once per instance. */
 function createNormalizingIntegrations(bundle: URL): NormalizePorts['integration'] {
   const catalog = createBundledIntegrationCatalog(new URL('integrations/', bundle));
+  const candidates = createBundledIntegrationCatalog(new URL('candidates/', bundle));
   const schemas = createBundledResourceCatalog(new URL('resources.json', bundle));
   const prepared = new Map<string, NormalizingIntegration>();
   let resources: PreparedResources | undefined;
@@ -119,22 +138,32 @@ function createNormalizingIntegrations(bundle: URL): NormalizePorts['integration
     const definition = await catalog.get(name);
     if (definition === undefined || !hasWebhook(definition)) return undefined;
     resources ??= prepareResources(await schemas.all());
-    const { routing } = definition;
+    const candidate = await candidates.get(name);
     const integration = {
-      webhook: prepareWebhook(definition, readXml),
-      mapping: definition.mapping,
-      contextOf: (context: Account['context']) => contextForCalls(definition, context),
-      records: carriedRecordPlansOf(definition),
-      isRead: (resource: string) => isRead(definition, resource),
-      resources,
-      traitsOf: (resource: string) => recordTraitsOf(definition, resource, resources?.schemas.get(resource)),
-      routing:
-        routing === undefined
-          ? undefined
-          : { lookup: routing.context_lookup_field, accountContext: routing.account_context },
+      ...toIntegration(definition, resources),
+      ...(candidate === undefined || !hasWebhook(candidate)
+        ? {}
+        : { candidate: { version: candidateVersion(candidate), integration: toIntegration(candidate, resources) } }),
     };
     prepared.set(name, integration);
     return integration;
+  };
+}
+
+function toIntegration(definition: WebhookDefinition, resources: PreparedResources): NormalizingIntegration {
+  const { routing } = definition;
+  return {
+    webhook: prepareWebhook(definition, readXml),
+    mapping: definition.mapping,
+    contextOf: (context: Account['context']) => contextForCalls(definition, context),
+    records: carriedRecordPlansOf(definition),
+    isRead: (resource: string) => isRead(definition, resource),
+    resources,
+    traitsOf: (resource: string) => recordTraitsOf(definition, resource, resources.schemas.get(resource)),
+    routing:
+      routing === undefined
+        ? undefined
+        : { lookup: routing.context_lookup_field, accountContext: routing.account_context },
   };
 }
 

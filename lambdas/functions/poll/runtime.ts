@@ -35,6 +35,7 @@ export async function createPollRuntime(
   const telemetry = createTelemetry('poll', env[environmentKeys.stage]);
   const expressions = createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits });
   const catalog = createBundledIntegrationCatalog(new URL('integrations/', bundle));
+  const candidates = createBundledIntegrationCatalog(new URL('candidates/', bundle));
   const schemas = await createBundledResourceCatalog(new URL('resources.json', bundle)).all();
   const news = createSqsEnrichQueue(sqs, env[environmentKeys.enrichQueueUrl]);
   return {
@@ -49,6 +50,7 @@ export async function createPollRuntime(
       ...createPublishingPorts({ env, dynamo, sqs }),
       accounts: createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock),
       definition: (name) => catalog.get(name),
+      candidate: (name) => candidates.get(name),
       syncs: createDynamoSyncStore(dynamo, env[environmentKeys.syncsTable], systemClock),
       pollQueue: createSqsPollQueue(sqs, env[environmentKeys.pollQueueUrl]),
       provider: createProviderPorts(env, dynamo, expressions, news),

@@ -1,3 +1,5 @@
+export type CanaryMode = 'compare' | 'use';
+
 /** One tenant's connection to one integration. */
 export interface Account {
   readonly id: string;
@@ -27,6 +29,11 @@ export interface Account {
    * Absent until the first request is archived. Never leaves the engine.
    */
   readonly archiveKey?: string;
+  /**
+   * Whether the candidate of its integration is tried on it: `compare` publishes the current definition's events,
+   * `use` the candidate's.
+   */
+  readonly canary?: CanaryMode | undefined;
   /**
    * Set while its tenant is being erased, and after. Nothing is accepted for the account, and queued requests are
    * dropped. It has neither secrets nor context; once the erasure is done, no tenant either.

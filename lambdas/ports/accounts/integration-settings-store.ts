@@ -1,6 +1,13 @@
-import type { Capture } from './account-store.ts';
+import type { CanaryMode, Capture } from './account-store.ts';
 
-/** Settings for all accounts of an integration: the secrets of its one URL. */
+export interface CanarySettings {
+  readonly accounts: readonly string[];
+  readonly mode: CanaryMode;
+  /** Accounts that left the trial and may not know it yet: a call that changes the trial was interrupted. */
+  readonly leaving?: readonly string[] | undefined;
+}
+
+/** Settings for all accounts of an integration: the secrets of its one URL, and the trial of its candidate. */
 export interface IntegrationSettings {
   readonly integration: string;
   /** By secret name; a list while a secret rotates. Never leaves the engine. */
@@ -9,6 +16,8 @@ export interface IntegrationSettings {
   readonly capture?: Capture;
   /** Several tenants may share one value of the routing context, and each gets its events. */
   readonly sharedContexts?: true;
+  /** The accounts on which its candidate is tried. */
+  readonly canary?: CanarySettings | undefined;
   /** Counts the writes, from 1. */
   readonly revision: number;
 }

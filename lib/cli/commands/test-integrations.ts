@@ -1,5 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { hasWebhook } from '../../../lambdas/engine/definition/has-webhook.ts';
 import type { Definition, WebhookDefinition } from '../../../lambdas/engine/definition/schema.ts';
 import {
@@ -7,6 +8,7 @@ import {
   type PreparedResources,
   prepareResources,
 } from '../../../lambdas/engine/mapping/check-resource.ts';
+import { canaryFolder, readCandidate } from '../../definitions/canaries.ts';
 import { readResources } from '../../definitions/compile-resources.ts';
 import { resourcesFolder } from '../../definitions/integration-folders.ts';
 import { makeKeys } from '../../definitions/make-keys.ts';
@@ -31,11 +33,12 @@ import {
   loadExchanges,
   loadSamples,
   placeInDefinition,
+  readDefinition,
   selectIntegrations,
 } from '../explain/load-integration.ts';
 import { mapRequestOffline } from '../explain/map-request-offline.ts';
 import { convergeHelp, convergeOptions, convergeSyncs } from './converge-syncs.ts';
-import { blockingFaults, strayFaults } from './validate-integrations.ts';
+import { blockingFaults, candidateFaults, strayFaults } from './validate-integrations.ts';
 
 interface IntegrationReport {
   /** Name of the integration; `resources` for faults of schemas. */
@@ -84,6 +87,8 @@ async function testIntegrations(args: CommandArguments, ports: CommandPorts): Pr
   for (const name of names) {
     if (args.values['update'] === true) await updateExpected(name, ports);
     reports.push(await testIntegration(name, prepared, ports));
+    const candidate = await testCandidate(name, prepared, ports, args.values['update'] === true);
+    if (candidate !== undefined) reports.push(candidate);
   }
   const results = reports.flatMap(({ samples }) => samples);
   const passed = results.filter((result) => result.passed).length;
@@ -123,6 +128,36 @@ async function testIntegration(
     notes: [...notes, ...routing.notes],
     samples: [...samples, ...exchanges],
   };
+}
+
+/**
+ * Check an integration's candidate with the samples of the integration, and with those of its own.
+ *
+ * @returns Undefined where there is none, or where the current definition cannot be tested.
+ */
+async function testCandidate(
+  name: string,
+  resources: PreparedResources,
+  ports: CommandPorts,
+  isUpdate: boolean,
+): Promise<IntegrationReport | undefined> {
+  const current = readDefinition(ports.integrations, name).parsed;
+  const candidate =
+    current.kind === 'definition' ? readCandidate(ports.integrations, name, current.definition) : undefined;
+  if (candidate === undefined) return undefined;
+  const integration = `${name}/${canaryFolder}`;
+  const faults = candidateFaults(ports.integrations, name);
+  const { parsed } = candidate;
+  if (faults.length > 0 || parsed.kind === 'faults') return { integration, faults, notes: [], samples: [] };
+  const { definition } = parsed;
+  if (!hasWebhook(definition)) return { integration, faults: [], notes: [], samples: [] };
+  if (isUpdate) await writeExpected(definition, ports, canaryFolder);
+  const samples = [];
+  for (const sample of loadSamples(ports.integrations, name, canaryFolder)) {
+    const checks = await checkSample(definition, sample, resources, ports.nowMs());
+    samples.push({ sample: sample.name, passed: checks.every((check) => check.faults.length === 0), checks });
+  }
+  return { integration, faults: [], notes: [], samples };
 }
 
 /** Report a context that no sample has as a fault, and one that only some samples have as a note. */
@@ -182,15 +217,22 @@ async function updateExpected(name: string, ports: CommandPorts): Promise<void> 
   if (hasWebhook(definition)) await writeExpected(definition, ports);
 }
 
-async function writeExpected(definition: WebhookDefinition, { integrations, nowMs }: CommandPorts): Promise<void> {
-  const folder = join(integrations, definition.name, 'expected');
-  mkdirSync(folder, { recursive: true });
-  for (const { name, request } of loadSamples(integrations, definition.name)) {
+/** @param overlay - The folder of a candidate: only events that differ from the expected ones are written, there. */
+async function writeExpected(
+  definition: WebhookDefinition,
+  { integrations, nowMs }: CommandPorts,
+  overlay?: string,
+): Promise<void> {
+  const folder = join(integrations, definition.name, overlay ?? '', 'expected');
+  for (const { name, request, expected } of loadSamples(integrations, definition.name, overlay)) {
     const keys = makeKeys(definition, 'current');
     const signed = signRequest(definition, request, keys, nowMs());
     const mapped = await mapRequestOffline(definition, signed, keys.secrets, nowMs());
     if (mapped.kind === 'failed') continue;
-    writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(comparableItems(mapped), undefined, 2)}\n`);
+    const items = comparableItems(mapped);
+    if (overlay !== undefined && isDeepStrictEqual(JSON.parse(JSON.stringify(items)), expected)) continue;
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(items, undefined, 2)}\n`);
   }
 }
 

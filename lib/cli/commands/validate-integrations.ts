@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasWebhook } from '../../../lambdas/engine/definition/has-webhook.ts';
+import { canaryFolder, readCandidate } from '../../definitions/canaries.ts';
 import {
   type ReadResources,
   readResources,
@@ -98,7 +99,12 @@ const noneRead: ReadResources = { schemas: new Map(), older: new Map(), releases
 
 /** Every fault of one integration: of its definition, its samples and its expected events. */
 function validateIntegration(root: string, name: string): readonly ExplainedFault[] {
-  return [...blockingFaults(root, name), ...strayFaults(root, name), ...missingFaults(root, name)];
+  return [
+    ...blockingFaults(root, name),
+    ...strayFaults(root, name),
+    ...missingFaults(root, name),
+    ...candidateFaults(root, name),
+  ];
 }
 
 /** Faults that prevent tests: of the definition, and of unreadable files. */
@@ -112,6 +118,27 @@ export function blockingFaults(root: string, name: string): readonly ExplainedFa
   return [
     ...(parsed.kind === 'faults' ? explainFaults(yaml, parsed.faults, listFiles(join(root, name))) : []),
     ...(unreadable.length > 0 ? unreadable : shapeFaults(root, name)),
+  ];
+}
+
+/** Faults of an integration's candidate; those of the current definition come first. */
+export function candidateFaults(root: string, name: string): readonly ExplainedFault[] {
+  const current = readDefinition(root, name).parsed;
+  const candidate = current.kind === 'definition' ? readCandidate(root, name, current.definition) : undefined;
+  if (candidate === undefined) return [];
+  const { parsed, yaml } = candidate;
+  return [
+    ...(parsed.kind === 'faults' ? explainFaults(yaml, parsed.faults, listFiles(join(root, name))) : []),
+    ...['samples', 'expected'].flatMap((folder) =>
+      listFiles(join(root, name, canaryFolder, folder))
+        .filter(isJsonName)
+        .flatMap((file) =>
+          jsonFaults(
+            join(root, name, canaryFolder, folder, file),
+            `integrations/${name}/${canaryFolder}/${folder}/${file}`,
+          ),
+        ),
+    ),
   ];
 }
 

@@ -84,10 +84,13 @@ export function loadSample(root: string, integration: string, name: string): Sam
   );
 }
 
-/** @throws {UnusableInput} when a sample cannot be read. */
-export function loadSamples(root: string, integration: string): readonly Sample[] {
+/**
+ * @param overlay - See {@link readSamples}.
+ * @throws {UnusableInput} when a sample cannot be read.
+ */
+export function loadSamples(root: string, integration: string, overlay?: string): readonly Sample[] {
   try {
-    return readSamples(root, integration);
+    return readSamples(root, integration, overlay);
   } catch (error) {
     throw new UnusableInput((error as Error).message);
   }

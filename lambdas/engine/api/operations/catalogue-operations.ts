@@ -8,12 +8,31 @@ const settingsBody = z.strictObject({
     .record(z.string(), secretValue)
     .refine(...fitsRow)
     .optional()
-    .describe('For the URL that serves all accounts. Left out beside `client`, the stored ones stay.'),
+    .describe('For the URL that serves all accounts. Left out beside `client` or `canary`, the stored ones stay.'),
   capture: captureRequest.optional(),
   shared_contexts: z
     .boolean()
     .default(false)
     .describe('Whether several tenants may have the same value of the routing context. Each of them gets the events.'),
+  canary: z
+    .strictObject({
+      accounts: z
+        .array(identifier)
+        .min(1)
+        .max(20)
+        .refine((ids) => new Set(ids).size === ids.length, 'expected each account once')
+        .describe('Accounts of the integration, of any tenants.'),
+      mode: z
+        .enum(['compare', 'use'])
+        .describe(
+          "`compare`: the current definition's events are published, and the candidate's are compared with them. `use`: the candidate's are published; where it fails, the current definition's.",
+        ),
+    })
+    .nullable()
+    .optional()
+    .describe(
+      "The accounts on which the integration's candidate, its folder `canary/`, is tried; null ends the trial. Left out, the trial stays; alone, everything else stays. Applies within ten seconds.",
+    ),
   client: z
     .strictObject({ client_id: z.string().min(1).max(1024), client_secret: z.string().min(1).max(4096) })
     .optional()
@@ -149,8 +168,71 @@ const settings = z
       .literal(true)
       .optional()
       .describe('Present if several tenants may have the same value of the routing context.'),
+    canary: z
+      .object({
+        accounts: z.array(z.string()),
+        mode: z.enum(['compare', 'use']),
+        deployed: z.boolean().describe('Whether a candidate is deployed; without one, the trial changes nothing.'),
+      })
+      .optional()
+      .describe('Present while a candidate is tried.'),
   })
   .meta({ id: 'IntegrationSettings' });
+
+const canary = z
+  .object({
+    integration: z.string(),
+    deployed: z.boolean().describe('Whether the integration has a candidate.'),
+    version: z
+      .string()
+      .nullable()
+      .describe('Digest of the candidate. Counts and differences are those of this version.'),
+    note: z.string().nullable().describe('What is missing for a trial.'),
+    mode: z.enum(['compare', 'use']).nullable(),
+    accounts: z.array(
+      z.object({
+        id: z.string(),
+        tenant: z.string(),
+        mode: z
+          .enum(['compare', 'use'])
+          .nullable()
+          .describe('Null if the account was created anew since it was named.'),
+        compared: z.int(),
+        different: z.int(),
+        failed: z.int().describe('Requests that the candidate could not map.'),
+      }),
+    ),
+    differences: z
+      .array(
+        z.object({
+          at: time,
+          account: z.string(),
+          input: z.string().describe('Id of the accepted request.'),
+          published: z.enum(['current', 'candidate']).describe('Whose events were published.'),
+          failures: z
+            .object({ current: z.string().nullable(), candidate: z.string().nullable() })
+            .describe('Why one of them made no events.'),
+          events: z.array(
+            z.object({
+              kind: z.enum(['changed', 'only-current', 'only-candidate']),
+              resource: z.string(),
+              record_id: z.string(),
+              differences: z.array(
+                z.object({
+                  path: z.string(),
+                  current: z.unknown().optional(),
+                  candidate: z.unknown().optional(),
+                }),
+              ),
+              more: z.int().describe('Differences that are not listed.'),
+            }),
+          ),
+          more: z.int().describe('Events that are not listed.'),
+        }),
+      )
+      .describe('The newest 20 of each account, at most 50, newest first. They expire after seven days.'),
+  })
+  .meta({ id: 'Canary' });
 
 const reprocessing = z
   .object({
@@ -275,7 +357,7 @@ export const catalogueOperations = {
     method: 'PUT',
     path: '/v1/integrations/{integration}/settings',
     tag: 'Catalogue',
-    summary: 'Configure the URL that serves all accounts of an integration',
+    summary: 'Configure what all accounts of an integration share, and the trial of its candidate',
     access: 'integrations:write',
     isForAllTenants: true,
     body: settingsBody,
@@ -289,6 +371,46 @@ export const catalogueOperations = {
         webhook_url: 'https://api.example.com/in/hibob',
         client_id: null,
         redirect_uri: null,
+      },
+    },
+  }),
+  getCanary: operation({
+    method: 'GET',
+    path: '/v1/integrations/{integration}/canary',
+    tag: 'Catalogue',
+    summary: "Get the trial of an integration's candidate",
+    description:
+      'What the candidate makes of the requests of named accounts, beside what the current definition makes of them. A key of a tenant sees its own accounts only.',
+    access: 'events:read',
+    answers: { 200: { description: 'The trial.', body: canary } },
+    example: {
+      params: { integration: 'github' },
+      answer: {
+        integration: 'github',
+        deployed: true,
+        version: '3f9c2a7b5d1e',
+        note: null,
+        mode: 'compare',
+        accounts: [{ id: 'acc_github_acme', tenant: 'acme', mode: 'compare', compared: 240, different: 1, failed: 0 }],
+        differences: [
+          {
+            at: '2026-11-30T12:00:00.000Z',
+            account: 'acc_github_acme',
+            input: 'raw_0123456789abcdef',
+            published: 'current',
+            failures: { current: null, candidate: null },
+            events: [
+              {
+                kind: 'changed',
+                resource: 'ticketing/tickets',
+                record_id: '42',
+                differences: [{ path: 'data.status', current: 'open', candidate: 'in_progress' }],
+                more: 0,
+              },
+            ],
+            more: 0,
+          },
+        ],
       },
     },
   }),

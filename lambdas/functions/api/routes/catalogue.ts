@@ -1,18 +1,21 @@
 import type { catalogueOperations } from '../../../engine/api/operations/catalogue-operations.ts';
 import { ownSecretNames, webhookUrl } from '../../../flows/accounts/account-secrets.ts';
+import { configureCanary } from '../../../flows/accounts/configure-canary.ts';
 import { configureIntegration } from '../../../flows/accounts/configure-integration.ts';
 import { redirectUriOf } from '../../../flows/accounts/connect-account.ts';
+import { describeCanary } from '../../../flows/accounts/describe-canary.ts';
 import { describeIntegration, eventTypeCatalogue } from '../../../flows/accounts/describe-catalogue.ts';
 import { listServedMajors } from '../../../flows/feed/list-served-majors.ts';
 import { reprocessArchive } from '../../../flows/normalize/reprocess-archive.ts';
 import { reprocessRequests } from '../../../flows/normalize/reprocess-requests.ts';
 import { openClient, storeClient } from '../../../flows/provider/sealed-credentials.ts';
-import type { IntegrationSettings } from '../../../ports/accounts/integration-settings-store.ts';
+import type { CanarySettings, IntegrationSettings } from '../../../ports/accounts/integration-settings-store.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import { type ApiAnswer, type ApiCall, bodyProblem, type Handlers } from '../pipeline/api-call.ts';
 import type { Cursors } from '../pipeline/cursors.ts';
 import { notFound } from '../pipeline/principal.ts';
+import { describedCanaryView } from '../views/canary-view.ts';
 import { captureView, secretsProblem, withoutQuery } from './accounts.ts';
 
 /** One page of a complete list that is sorted by name. */
@@ -45,7 +48,33 @@ async function settingsView(ports: ApiPorts, integration: string, settings: Inte
         : redirectUriOf(ports, integration),
     ...captureView(settings.capture),
     ...(settings.sharedContexts === true ? { shared_contexts: true as const } : {}),
+    ...(settings.canary === undefined ? {} : { canary: await canaryView(ports, integration, settings.canary) }),
   };
+}
+
+/** Naming a trial without a candidate is harmless: the accounts wait for one, and the answer says so. */
+async function canaryView(ports: ApiPorts, integration: string, { accounts, mode }: CanarySettings) {
+  return { accounts: [...accounts], mode, deployed: (await ports.candidates.get(integration)) !== undefined };
+}
+
+/** @throws {ProblemError} 404 for an unknown integration, 422 for an account that is not one of it. */
+async function setCanary(
+  ports: ApiPorts,
+  integration: string,
+  canary: CanarySettings | null,
+): Promise<IntegrationSettings> {
+  const configuration = await configureCanary(ports, integration, canary);
+  switch (configuration.kind) {
+    case 'configured':
+      return configuration.settings;
+    case 'unknown-integration':
+      throw new ProblemError({ status: 404, detail: `There is no integration "${integration}".` });
+    case 'unknown-account':
+      throw bodyProblem(
+        `canary.accounts.${configuration.index}`,
+        `got "${configuration.id}", expected an account of the integration "${integration}"`,
+      );
+  }
 }
 
 /** Store the vendor's OAuth client, sealed. @throws {ProblemError} where the integration has no consent. */
@@ -82,11 +111,16 @@ async function answerSettings(
 
 async function handleConfigureIntegration(
   ports: ApiPorts,
-  { params, body: { secrets, capture, shared_contexts: sharedContexts, client } }: ApiCall<'configureIntegration'>,
+  {
+    params,
+    body: { secrets, capture, shared_contexts: sharedContexts, client, canary },
+  }: ApiCall<'configureIntegration'>,
 ): Promise<ApiAnswer<'configureIntegration'>> {
   const integration = params['integration'] ?? '';
   if (client !== undefined) await setClient(ports, integration, client);
-  if (client !== undefined && secrets === undefined && capture === undefined && !sharedContexts)
+  if (canary !== undefined) await setCanary(ports, integration, canary);
+  const isRestKept = client !== undefined || canary !== undefined;
+  if (isRestKept && secrets === undefined && capture === undefined && !sharedContexts)
     return answerSettings(ports, integration, await ports.settings.get(integration, 0));
   const configuration = await configureIntegration(ports, {
     integration,
@@ -161,6 +195,12 @@ export function catalogueHandlers(ports: ApiPorts): Handlers<keyof typeof catalo
       return { status: 200, body: describeIntegration(definition, await ports.resources.all()) };
     },
     configureIntegration: async (call) => handleConfigureIntegration(ports, call),
+    async getCanary({ params, principal }) {
+      const integration = params['integration'] ?? '';
+      const canary = await describeCanary(ports, integration, principal.tenant);
+      if (canary === undefined) throw notFound('integration');
+      return { status: 200, body: { integration, ...describedCanaryView(canary) } };
+    },
     reprocessIntegration: async (call) => handleReprocessIntegration(ports, call),
     async listEventTypes(call) {
       const { page, next_cursor } = await pageBy(eventTypeCatalogue, ({ type }) => type, call);

@@ -2,6 +2,7 @@ import { limits } from '../../../contracts/limits.ts';
 import type { providerOperations } from '../../../engine/api/operations/provider-operations.ts';
 import type { PagePosition } from '../../../engine/provider/request/page-position.ts';
 import { startConsent } from '../../../flows/accounts/connect-account.ts';
+import { definitionFor } from '../../../flows/provider/definition-for.ts';
 import { describeBudgets } from '../../../flows/provider/describe-budgets.ts';
 import { type Caller, toCaller } from '../../../flows/provider/provider-ports.ts';
 import { listRecords } from '../../../flows/read/list-records.ts';
@@ -50,7 +51,10 @@ export function providerHandlers(ports: ApiPorts): Handlers<keyof typeof provide
 /** @throws {ProblemError} 404 for the account of another tenant, 422 for an integration that calls no API. */
 async function findCaller(ports: ApiPorts, call: AnyCall): Promise<Caller> {
   const account = await findAccount(ports, call);
-  const definition = await ports.integrations.get(account.integration);
+  const definition = await definitionFor(
+    { definition: (name) => ports.integrations.get(name), candidate: (name) => ports.candidates.get(name) },
+    account,
+  );
   if (definition?.api === undefined) throw unsupported(`the integration "${account.integration}" calls no API`);
   return toCaller(account, definition);
 }
