@@ -1,9 +1,14 @@
 import { headerRef } from './answer-headers.ts';
 import { type AnswerShape, bodySchema, type OperationShape } from './operation.ts';
+import { pathParameterRule } from './path-parameter-rules.ts';
 import { problemStatuses } from './problem-statuses.ts';
 import { schemaOf } from './schema-of.ts';
 
 type Json = Record<string, unknown>;
+
+/** Content of an operation that passes requests and answers on as they are. */
+const anything = { '*/*': { schema: {} } };
+const passedOn = "The provider's answer, as it is.";
 
 /**
  * One operation as OpenAPI describes it.
@@ -21,7 +26,7 @@ export function describeOperation(id: string, shape: OperationShape, components:
     security: access === 'public' ? [] : access === 'credentials' ? [{ client: [] }, { key: [] }, {}] : [{ key: [] }],
     ...(scope === undefined ? {} : { 'x-scope': scope }),
     parameters: parametersOf(shape, components),
-    ...(shape.body === undefined ? {} : { requestBody: requestBody(shape, components) }),
+    ...requestBodyOf(shape, components),
     responses: responsesOf(shape, components),
   };
 }
@@ -49,7 +54,7 @@ function responsesOf(shape: OperationShape, components: Json): Json {
     const described = {
       description: answer.description,
       headers: { ...limited, ...answerHeadersOf(shape, answer) },
-      ...contentOf(answer, index === 0 ? shape.example.answer : undefined, components),
+      ...contentOf(shape, answer, index === 0 ? shape.example.answer : undefined, components),
     };
     return [status, described] as const;
   });
@@ -60,6 +65,7 @@ function responsesOf(shape: OperationShape, components: Json): Json {
       : {}),
     ...problemsOf(shape, limited),
     ...gatewayRefusals(shape),
+    ...(shape.isRaw === true ? { default: { description: passedOn, headers: limited, content: anything } } : {}),
   };
 }
 
@@ -76,7 +82,8 @@ function answerHeadersOf({ method, access }: OperationShape, answer: AnswerShape
   };
 }
 
-function contentOf({ body }: AnswerShape, example: unknown, components: Json): Json {
+function contentOf({ isRaw }: OperationShape, { body }: AnswerShape, example: unknown, components: Json): Json {
+  if (isRaw === true) return { content: anything };
   if (body === undefined) return {};
   const media = {
     schema: schemaOf(body, 'output', components),
@@ -93,7 +100,11 @@ function problemsOf(shape: OperationShape, limited: Json): Json {
         description,
         headers:
           status === '429' || status === '503' ? { ...limited, 'Retry-After': headerRef('Retry-After') } : limited,
-        content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+        content: {
+          'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } },
+          // The provider may answer any status itself.
+          ...(shape.isRaw === true ? anything : {}),
+        },
       },
     ]),
   );
@@ -118,7 +129,7 @@ function parametersOf(shape: OperationShape, components: Json): Json[] {
     name,
     in: 'path',
     required: true,
-    schema: { type: 'string', minLength: 1, maxLength: 256 },
+    schema: { type: 'string', ...pathParameterRule(shape, name) },
     example: example.params?.[name],
   }));
   const schema = query === undefined ? {} : schemaOf(query, 'input', components);
@@ -167,14 +178,20 @@ function typed({ type }: Json, value: string): string | number {
   return type === 'integer' || type === 'number' ? Number(value) : value;
 }
 
-function requestBody({ body, hasOptionalBody, access, example }: OperationShape, components: Json): Json {
-  const schema = body === undefined ? {} : schemaOf(bodySchema(body, 0), 'input', components);
+function requestBodyOf(shape: OperationShape, components: Json): Json {
+  const { body, hasOptionalBody, access, example, isRaw, method } = shape;
+  if (isRaw === true && method !== 'GET')
+    return { requestBody: { description: 'Passed on to the provider: any text.', content: anything } };
+  if (body === undefined) return {};
+  const schema = schemaOf(bodySchema(body, 0), 'input', components);
   const media = { schema, ...(example.body === undefined ? {} : { example: example.body }) };
   return {
-    required: hasOptionalBody !== true,
-    content: {
-      'application/json': media,
-      ...(access === 'credentials' ? { 'application/x-www-form-urlencoded': media } : {}),
+    requestBody: {
+      required: hasOptionalBody !== true,
+      content: {
+        'application/json': media,
+        ...(access === 'credentials' ? { 'application/x-www-form-urlencoded': media } : {}),
+      },
     },
   };
 }

@@ -49,15 +49,13 @@ const maxMetadataPairs = 50;
 /** Metadata shares a row with its object, and each delivery reads the row of its subscription. */
 const maxMetadataBytes = 16 * 1024;
 
-const metadataPairs = z.record(
-  z
-    .string()
-    .min(1)
-    .max(64)
-    // In a query, the name is in brackets.
-    .regex(/^[^[\]\p{Cc}]*$/u, 'expected a name without "[", "]" and control characters'),
-  z.string().max(500),
-);
+const metadataName = z
+  .string()
+  .min(1)
+  .max(64)
+  // In a query, the name is in brackets.
+  .regex(/^[^[\]\p{Cc}]*$/u, 'expected a name without "[", "]" and control characters');
+const metadataPairs = z.record(metadataName, z.string().max(500));
 
 /** Pairs that a caller stores with an object and can filter by. The engine does not interpret them. */
 export const metadata = metadataPairs
@@ -76,7 +74,7 @@ export const label = z.string().min(1).max(256);
 /** Query parameters of a list of objects with metadata. */
 export const metadataListQuery = listQuery.extend({
   metadata: z
-    .record(z.string().min(1).max(64), z.string().max(500), 'expected pairs such as metadata[team]=billing')
+    .record(metadataName, z.string().max(500), 'expected pairs such as metadata[team]=billing')
     .refine((pairs) => Object.keys(pairs).length <= 10, 'expected at most 10 pairs')
     .optional()
     .describe(

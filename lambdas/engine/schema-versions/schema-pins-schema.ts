@@ -4,7 +4,8 @@ import { resourceName } from '../feed/filter-schema.ts';
 /** The major versions that a reader of events expects. A schema cannot check that the engine serves them. */
 
 const maxPins = 100;
-const major = z.int().min(1);
+/** As many digits as the text of a pin may have. */
+const major = z.int().min(1).max(999_999_999);
 
 /**
  * The major version by resource.
@@ -26,8 +27,8 @@ export type SchemaPins = Readonly<z.output<typeof schemaPins>>;
  */
 export const schemaPinsText = z
   .string()
-  // Long enough for a hundred of the longest names.
-  .max(maxPins * 140)
+  // Long enough for all resources. The whole URL may have 10,240 bytes.
+  .max(4_096)
   .transform((text, context) => {
     const pins = new Map<string, number>();
     for (const part of text.split(',')) {

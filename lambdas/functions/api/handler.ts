@@ -10,6 +10,7 @@ import { admitCall } from './pipeline/admit-call.ts';
 import { bodyText, type Handlers } from './pipeline/api-call.ts';
 import { type ApiRequest, type PipelineContext, sourceOf } from './pipeline/api-request.ts';
 import { createCursors } from './pipeline/cursors.ts';
+import { pathPattern } from './pipeline/path-parameters.ts';
 import { type AnyHandler, type CheckedRequest, performCall } from './pipeline/perform-call.ts';
 import type { Principal } from './pipeline/principal.ts';
 import { readCall, readIdempotencyKey, refuseLargeBody } from './pipeline/read-call.ts';
@@ -32,22 +33,25 @@ import { systemHandlers } from './routes/system.ts';
 import { tenantHandlers } from './routes/tenants.ts';
 import { traceHandlers } from './routes/traces.ts';
 
+const ids = Object.keys(operations) as OperationId[];
+const lineBreak = /[\n\r\u2028\u2029]/;
+
 /** The API: one route per operation, each answered by the same pipeline. */
 export function createApiHandler(runtime: ApiRuntime) {
   const warn = (what: string) => (error: unknown) => runtime.log.warn(what, error as Error);
   const context: PipelineContext = { ...runtime, warn, noteRefusal: createRefusalNotes(runtime.ports) };
   const handlers = operationHandlers(context);
-  const ofOperations = (Object.keys(operations) as OperationId[]).map((id): Route<APIGatewayProxyEventV2, Result> => {
+  const answer = async (id: OperationId, event: APIGatewayProxyEventV2) =>
+    answerRequest(context, { id, shape: operations[id], event, headers: {} }, handlers[id] as unknown as AnyHandler);
+  const ofOperations = ids.map((id): Route<APIGatewayProxyEventV2, Result> => {
     const shape: OperationShape = operations[id];
-    const handle = handlers[id] as unknown as AnyHandler;
     return {
       method: shape.method,
       path: shape.isOpenEnded === true ? shape.path.replace(/\{\w+\}$/, '{proxy+}') : shape.path,
-      handler: async (event: APIGatewayProxyEventV2) =>
-        answerRequest(context, { id, shape, event, headers: {} }, handle),
+      handler: (event: APIGatewayProxyEventV2) => answer(id, event),
     };
   });
-  return httpRouter<APIGatewayProxyEventV2, Result>({
+  const routed = httpRouter<APIGatewayProxyEventV2, Result>({
     routes: [
       ...ofOperations,
       // For the browser of an owner, without a key: the state in its query names the account.
@@ -60,6 +64,19 @@ export function createApiHandler(runtime: ApiRuntime) {
     notFoundResponse: ({ path }) => {
       throw noRoute(path);
     },
+  });
+  return (...args: Parameters<typeof routed>) => {
+    const [{ rawPath, requestContext }] = args;
+    // The router's wildcard does not match line breaks, which ids of providers may hold.
+    const id = lineBreak.test(rawPath) ? openEndedOperation(requestContext.http.method, rawPath) : undefined;
+    return id === undefined ? routed(...args) : answer(id, args[0]);
+  };
+}
+
+function openEndedOperation(method: string, path: string): OperationId | undefined {
+  return ids.find((id) => {
+    const shape: OperationShape = operations[id];
+    return shape.isOpenEnded === true && shape.method === method && pathPattern(shape).test(path);
   });
 }
 

@@ -24,6 +24,7 @@ test.each([
   'ada@example.com',
   'a b',
   'Größe',
+  'two\nlines\u2028three',
   'x'.repeat(512),
 ])('the record %j has a state that can be read, whatever its provider writes in ids', async (recordId) => {
   const { api, path } = await stored(recordId);
@@ -38,6 +39,11 @@ test('a path without a record id is no route, and another method of the route is
   const { api, path } = await stored('1');
   for (const end of ['', '/']) expect((await api.call('GET', `${path}${end}`)).status).toBe(404);
   expect(await api.call('DELETE', `${path}/a%2Fb`)).toMatchObject({ status: 405, headers: { allow: 'GET' } });
+});
+
+test('a path that a route names literally allows the methods of that route alone', async () => {
+  const { call } = createFakeApi();
+  expect(await call('PUT', '/v1/portal-sessions/open')).toMatchObject({ status: 405, headers: { allow: 'POST' } });
 });
 
 test('the state of a record shows the version by which an older one is stale, though the latest input gave none', async () => {

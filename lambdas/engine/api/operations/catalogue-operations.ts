@@ -132,7 +132,7 @@ const integration = z
             }),
           ),
           every: z.string().nullable().describe('The interval of its runs, such as `5m`; null beside `cron`.'),
-          between: z.tuple([z.string(), z.string()]).nullable().describe('Bounds of the interval, if it changes.'),
+          between: z.array(z.string()).length(2).nullable().describe('Bounds of the interval, if it changes.'),
           cron: z.string().nullable(),
           time_zone: z.string().describe('Of `cron` and `reconcile`.'),
           reconcile: z

@@ -178,6 +178,7 @@ export const traceOperations = {
         .number()
         .int()
         .min(1)
+        .max(1_000)
         .optional()
         .describe('Number of the attempt. Default: the last; before the first, with the time of the event.'),
     }),

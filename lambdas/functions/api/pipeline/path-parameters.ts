@@ -1,10 +1,5 @@
 import type { OperationShape } from '../../../engine/api/operation.ts';
-
-/** Stores limit the size and the characters of a key, so another id never reaches one. */
-const ownId = /^[\w.-]{1,256}$/;
-/** The longest record id that a mapping may give, and the longest path that the proxy passes on. */
-const maxProviderIdCharacters = 512;
-const maxPathCharacters = 2_048;
+import { pathParameterRule } from '../../../engine/api/path-parameter-rules.ts';
 
 /**
  * The parameters in a decoded path, by name.
@@ -18,10 +13,11 @@ export function pathParameters(
   const found = pathPattern(shape).exec(path)?.groups ?? (shape.path.includes('{') ? undefined : {});
   if (found === undefined) return undefined;
   const params = Object.entries(found);
-  const ids = shape.isOpenEnded === true ? params.slice(0, -1) : params;
-  const [, providerId = ''] = params.at(-1) ?? [];
-  const most = shape.isRaw === true ? maxPathCharacters : maxProviderIdCharacters;
-  const isSound = ids.every(([, id]) => ownId.test(id)) && providerId.length <= most;
+  const isSound = params.every(([name, value]) => {
+    const { minLength, maxLength, pattern } = pathParameterRule(shape, name);
+    const isLong = value.length < minLength || value.length > maxLength;
+    return !isLong && (pattern === undefined || new RegExp(pattern).test(value));
+  });
   return isSound ? Object.fromEntries(params) : undefined;
 }
 

@@ -16,9 +16,11 @@ export function isTooLarge({ body }: StoredAnswer): boolean {
     : false;
 }
 
+/** Methods of a path: of the route that it names literally, else of the routes whose parameters it fills. */
 export function methodsOf(path: string): string[] {
   const shapes: OperationShape[] = Object.values(operations);
-  const matching = shapes.filter((shape) => pathPattern(shape).test(path));
+  const literal = shapes.filter((shape) => shape.path === path);
+  const matching = literal.length > 0 ? literal : shapes.filter((shape) => pathPattern(shape).test(path));
   return matching.map(({ method }) => method);
 }
 

@@ -81,6 +81,40 @@ test('declares what the gateway rejects before the engine sees it: a long URL (4
   }
 });
 
+describe('a route that passes requests and answers on', () => {
+  const raw = all.filter(([, { isRaw }]) => isRaw === true);
+  const paths = openApiDocument(operations, 'https://api.example.org')['paths'] as Record<
+    string,
+    Record<string, { readonly responses: Record<string, { readonly content?: object }>; readonly requestBody?: object }>
+  >;
+
+  test.each(raw)('declares that %s may answer any status with any content', (_, { path, method }) => {
+    const { responses = {}, requestBody } = paths[path]?.[method.toLowerCase()] ?? {};
+    expect(responses['default']?.content).toHaveProperty(['*/*']);
+    // A provider may answer 404, too, and not with a problem detail.
+    for (const status of ['200', '404', '429', '502']) expect(responses[status]?.content).toHaveProperty(['*/*']);
+    expect(requestBody !== undefined).toBe(method !== 'GET');
+  });
+});
+
+test('declares what a path parameter may be, as the routes read it', () => {
+  const paths = openApiDocument(operations, 'https://api.example.org')['paths'] as Record<
+    string,
+    Record<string, { readonly parameters: readonly { readonly name: string; readonly schema: object }[] }>
+  >;
+  const rule = (path: string, name: string) =>
+    paths[path]?.['get']?.parameters.find((parameter) => parameter.name === name)?.schema;
+  const state = '/v1/accounts/{id}/states/{model}/{plural}/{record_id}';
+  expect(rule(state, 'id')).toEqual({ type: 'string', minLength: 1, maxLength: 256, pattern: '^[\\w.-]+$' });
+  expect(rule(state, 'record_id')).toEqual({ type: 'string', minLength: 1, maxLength: 512 });
+  expect(rule('/v1/accounts/{id}/proxy/{path}', 'path')).toEqual({ type: 'string', minLength: 1, maxLength: 2048 });
+});
+
+test('describes no answer by a tuple, which tools for older schemas cannot read', () => {
+  const text = JSON.stringify(openApiDocument(operations, 'https://api.example.org')['components']);
+  expect(text).not.toContain('prefixItems');
+});
+
 test('declares a metadata filter as an object in the query', () => {
   const paths = openApiDocument(operations, 'https://api.example.org')['paths'] as Record<
     string,
@@ -92,7 +126,8 @@ test('declares a metadata filter as an object in the query', () => {
       required: false,
       style: 'deepObject',
       explode: true,
-      schema: { type: 'object' },
+      // A name with a bracket could not be written in a query.
+      schema: { type: 'object', propertyNames: { minLength: 1, maxLength: 64, pattern: expect.any(String) } },
     });
 });
 
