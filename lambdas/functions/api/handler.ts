@@ -40,9 +40,9 @@ const lineBreak = /[\n\r\u2028\u2029]/;
 export function createApiHandler(runtime: ApiRuntime) {
   const warn = (what: string) => (error: unknown) => runtime.log.warn(what, error as Error);
   const context: PipelineContext = { ...runtime, warn, noteRefusal: createRefusalNotes(runtime.ports) };
-  const handlers = operationHandlers(context);
+  const handlers = operationHandlers(context) as unknown as Readonly<Record<OperationId, AnyHandler>>;
   const answer = async (id: OperationId, event: APIGatewayProxyEventV2) =>
-    answerRequest(context, { id, shape: operations[id], event, headers: {} }, handlers[id] as unknown as AnyHandler);
+    answerRequest(context, { id, shape: operations[id], event, headers: {} }, handlers[id]);
   const ofOperations = ids.map((id): Route<APIGatewayProxyEventV2, Result> => {
     const shape: OperationShape = operations[id];
     return {
