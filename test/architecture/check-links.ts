@@ -3,12 +3,10 @@
  *
  * A check that reads nothing would pass, so it also fails when it finds no page or no link.
  */
-import { execFileSync } from 'node:child_process';
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { checkLinks } from './markdown-links.ts';
-
-const repository = resolve(import.meta.dirname, '../..');
+import { listFiles, repository } from './repository-files.ts';
 
 const files = new Set(listFiles().filter((file) => existsSync(resolve(repository, file))));
 const pages = new Map(
@@ -24,18 +22,3 @@ if (count === 0) faults.push('No relative link was found.');
 for (const fault of faults) process.stderr.write(`${fault}\n`);
 process.stdout.write(`${pages.size} pages, ${count} relative links, ${faults.length} faults\n`);
 process.exitCode = faults.length === 0 ? 0 : 1;
-
-/** All files of the repository, including new ones that are not ignored; without git, all files. */
-function listFiles(): readonly string[] {
-  try {
-    const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
-      cwd: repository,
-      encoding: 'utf8',
-      maxBuffer: 64 * 1024 * 1024,
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    return listed.split('\0').filter((file) => file !== '');
-  } catch {
-    return globSync('**/*', { cwd: repository, exclude: ['node_modules/**', '.cache/**', 'cdk.out/**'] });
-  }
-}
