@@ -7,8 +7,22 @@ interface Statement {
   readonly Condition?: unknown;
 }
 
-/** The permissions of each function and of each other role: a row per role, resource and effect. */
-export function permissionsTable({ resources }: SynthesizedStage): string {
+/** What a role may do with a resource. */
+export interface Permission {
+  readonly role: string;
+  readonly resource: string;
+  /** Actions as text, with the effect if it is not `Allow`, and the condition. */
+  readonly actions: string;
+}
+
+/** The permissions of each function and of each other role. */
+export function permissionsTable(stage: SynthesizedStage): string {
+  const lines = permissionsOf(stage).map(({ role, resource, actions }) => `| ${role} | ${resource} | ${actions} |`);
+  return table(['role', 'resource', 'actions'], lines);
+}
+
+/** One for each role, resource, effect and condition. */
+export function permissionsOf({ resources }: SynthesizedStage): readonly Permission[] {
   const rows = Object.entries(resources).flatMap(([id, resource]) =>
     policiesOf(id, resource).flatMap(({ role, statements }) =>
       statements.flatMap((statement) =>
@@ -25,12 +39,11 @@ export function permissionsTable({ resources }: SynthesizedStage): string {
   const merged = Map.groupBy(rows, ({ role, resource, effect, condition }) =>
     JSON.stringify([role, resource, effect, condition]),
   );
-  const lines = [...merged.values()].map((same) => {
+  return [...merged.values()].map((same) => {
     const [{ role, resource, effect, condition }] = same as [(typeof rows)[number]];
     const actions = [...new Set(same.flatMap((row) => row.actions))].sort();
-    return `| ${role} | ${resource} | ${effect}${actions.join(', ')}${condition} |`;
+    return { role, resource, actions: `${effect}${actions.join(', ')}${condition}` };
   });
-  return table(['role', 'resource', 'actions'], lines);
 }
 
 /** The resources of the stack, and their fate when the stack or the resource is deleted. */
@@ -87,7 +100,7 @@ function listOf<T>(value: T | readonly T[]): readonly T[] {
   return Array.isArray(value) ? (value as readonly T[]) : [value as T];
 }
 
-function table(head: readonly string[], lines: readonly string[]): string {
+export function table(head: readonly string[], lines: readonly string[]): string {
   const rule = head.map(() => '---');
   return `${[head, rule].map((cells) => `| ${cells.join(' | ')} |`).join('\n')}\n${[...lines].sort().join('\n')}\n`;
 }
