@@ -4,7 +4,7 @@ import { hashSecret } from '../../../lambdas/engine/access/api-key-secret.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
 import { createFakeApi } from '../../fakes/fake-api.ts';
 import { apiKey } from '../../fakes/in-memory-api-keys.ts';
-import { anEvent } from '../../fakes/samples.ts';
+import { anAccount, anEvent } from '../../fakes/samples.ts';
 import { threeMajors } from '../../fakes/three-majors.ts';
 
 const account = { tenant: 'acme', integration: 'staff', secrets: { signing_secret: 'of the provider' } };
@@ -617,6 +617,17 @@ describe('malformed and forged input', () => {
     }
     const key = { name: 'k', tenant: 'acme', scopes: ['events:read'], expires_at: late };
     expect((await call('POST', '/v1/keys', key)).status).toBe(422);
+  });
+
+  test('fails when a share of the limits is too small to use, or to store (422)', async () => {
+    const { call, engine } = createFakeApi();
+    await engine.accounts.create(anAccount());
+    for (const share of [5e-324, 0.0009])
+      expect(await call('PATCH', `/v1/accounts/${anAccount().id}`, { share })).toMatchObject({
+        status: 422,
+        body: { errors: [{ path: 'share' }] },
+      });
+    expect((await call('PATCH', `/v1/accounts/${anAccount().id}`, { share: 0.001 })).status).toBe(200);
   });
 
   test('a body sent to a route without one leaves no trace in the audit log', async () => {

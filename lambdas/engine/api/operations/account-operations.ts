@@ -57,7 +57,8 @@ const baseUrl = z
 
 const share = z
   .number()
-  .gt(0)
+  // Below, a limit leaves no call in any useful time; and a row holds no number below 1e-130.
+  .min(0.001)
   .max(1)
   .describe("The part of the provider's limits that the engine may use. Default: 1.");
 
