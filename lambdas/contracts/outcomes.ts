@@ -124,7 +124,7 @@ export type DispatchNote =
   | 'silent-work-restarted';
 
 /** The canary counts its runs that found something missing; healthy runs are samples of its latency. */
-export type CanaryNote = 'canary-failed';
+export type HeartbeatNote = 'heartbeat-missing';
 
 /** Govern counts tenants whose data it has erased. */
 export type GovernNote = 'tenants-erased';

@@ -20,7 +20,7 @@ async function pass(minutes: number): Promise<void> {
 test('the canary sees its own events at both ends, and fails while its callbacks do not arrive', async () => {
   const { engine, call } = running();
   const healthy = () => engine.metrics.list().find(({ name }) => name === 'canary-latency')?.samples ?? 0;
-  const failing = () => engine.metrics.sum('canary-failed', run);
+  const failing = () => engine.metrics.sum('heartbeat-missing', run);
   await pass(45);
   expect(failing()).toBe(0);
   expect(healthy()).toBeGreaterThanOrEqual(6);

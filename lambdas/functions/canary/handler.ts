@@ -1,6 +1,6 @@
 import type { APIGatewayProxyStructuredResultV2, LambdaFunctionURLEvent } from 'aws-lambda';
 import { type CanaryRun, canaryLatencyMetric } from '../../contracts/canary.ts';
-import type { CanaryNote } from '../../contracts/outcomes.ts';
+import type { HeartbeatNote } from '../../contracts/outcomes.ts';
 import { answerCanary, type CanaryAnswer } from '../../flows/canary/answer-canary.ts';
 import type { CanaryPorts } from '../../flows/canary/canary-ports.ts';
 import { type CanaryMemory, runCanary } from '../../flows/canary/run-canary.ts';
@@ -10,7 +10,7 @@ export interface CanaryRuntime extends Pick<Telemetry, 'log' | 'metrics' | 'tell
   readonly ports: CanaryPorts;
 }
 
-const note: CanaryNote = 'canary-failed';
+const note: HeartbeatNote = 'heartbeat-missing';
 
 /** A run every five minutes; in between, the requests of the deployment that it watches. */
 export function createCanaryHandler({ ports, log, metrics, tell }: CanaryRuntime) {
