@@ -4,12 +4,16 @@ import { App } from 'aws-cdk-lib';
 import { CLI_VERSION_ENV } from 'aws-cdk-lib/cx-api';
 import { ConfigurationError, loadConfig } from '../lib/config.ts';
 import { assertDownMappings } from '../lib/definitions/try-down-mappings.ts';
+import { readSettingsFile } from '../lib/settings/settings-file.ts';
 import { TributaryStack } from '../lib/tributary-stack.ts';
 
 const app = new App();
 try {
   await assertDownMappings(new URL('../integrations/', import.meta.url));
-  const config = loadConfig((key) => app.node.tryGetContext(key), process.env[CLI_VERSION_ENV] !== undefined);
+  const config = loadConfig((key) => app.node.tryGetContext(key), {
+    file: readSettingsFile(new URL('../', import.meta.url)),
+    mayBeDeployed: process.env[CLI_VERSION_ENV] !== undefined,
+  });
   new TributaryStack(app, `Tributary-${config.stage}`, { config });
 } catch (error) {
   if (!(error instanceof ConfigurationError)) throw error;

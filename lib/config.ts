@@ -1,10 +1,20 @@
 import { z } from 'zod';
 import { limits } from '../lambdas/contracts/limits.ts';
+import { meantInstead } from './cli/explain/nearest-name.ts';
 import { concurrencySettings } from './settings/concurrency-settings.ts';
+import { domainFaults, domainSettings } from './settings/domain-settings.ts';
 import { networkSettings } from './settings/network-settings.ts';
 import { quotaSettings } from './settings/quota-settings.ts';
 import { rateSettings } from './settings/rate-settings.ts';
 import { retentionSettings } from './settings/retention-settings.ts';
+import {
+  everyDeployedStage,
+  type GivenSetting,
+  parseSettingsFile,
+  type SettingsFile,
+  settingsFileName,
+} from './settings/settings-file.ts';
+import { tagSettings } from './settings/tag-settings.ts';
 
 export const stages = ['local', 'dev', 'staging', 'prod'] as const;
 export type Stage = (typeof stages)[number];
@@ -25,7 +35,8 @@ export class ConfigurationError extends Error {
 /**
  * Settings of a deployer. Faults quote a setting's description as the expected value.
  *
- * @example `npx cdk deploy -c stage=prod -c retentionDays=90`
+ * @example tributary.yaml: `prod:` and below it `  retentionDays: 90`
+ * @example `npx cdk deploy -c stage=dev -c retentionDays=7`
  * @example cdk.json: `"context": { "tributary": { "retentionDays": 60, "stages": { "prod": { "alarmEmail": "ops@example.com" } } } }`
  */
 const settingsSchema = z.strictObject({
@@ -34,6 +45,8 @@ const settingsSchema = z.strictObject({
   ...quotaSettings,
   ...concurrencySettings,
   ...networkSettings,
+  ...domainSettings,
+  ...tagSettings,
   /**
    * Address that receives alarms by mail.
    * @default - none; subscribe to the alarm topic yourself
@@ -92,56 +105,85 @@ function defaultsOf(stage: Stage): Settings {
     connectReturnOrigins: local ? ['http://localhost:*', 'http://127.0.0.1:*'] : [],
     vpcSubnetIds: [],
     vpcSecurityGroupIds: [],
+    executeApiEndpoint: 'open',
+    ipAddressType: 'ipv4',
+    tags: {},
   };
+}
+
+/** Where settings come from, besides the context. */
+export interface ConfigSources {
+  /** @default - none */
+  readonly file?: SettingsFile | undefined;
+  /**
+   * Whether the CDK command line calls: it rejects the stage local, whose egress is open.
+   * @default false
+   */
+  readonly mayBeDeployed?: boolean;
 }
 
 /**
  * Read the deployer's settings, over the defaults of the stage.
  *
- * The first of these that has a setting wins: `-c <setting>=<value>` (or a context key of that name),
- * `tributary.stages.<stage>`, `tributary`, the defaults.
+ * The first of these that has a setting wins: `-c <setting>=<value>` (or a context key of that name), the stage's
+ * section of tributary.yaml, its section `all`, `tributary.stages.<stage>` of cdk.json, `tributary` there, the
+ * defaults. A stage that keeps its data takes no setting of the command line: the next deployment would revert it.
  *
  * @param context - Looks up a CDK context key; `undefined` when it is not set.
- * @param mayBeDeployed - Whether the CDK command line calls: it rejects the stage local, whose egress is open.
  * @throws {ConfigurationError} with all faults at once.
  */
-export function loadConfig(context: (key: string) => unknown, mayBeDeployed = false): TributaryConfig {
+export function loadConfig(context: (key: string) => unknown, sources: ConfigSources = {}): TributaryConfig {
   const faults: string[] = [];
-  const chosenStage = context('stage') ?? 'dev';
-  const allowed = mayBeDeployed ? stages.filter((known) => known !== 'local') : stages;
-  const stage = allowed.find((known) => known === chosenStage);
-  if (stage === undefined)
-    faults.push(
-      fault('stage', chosenStage, `one of ${allowed.join(', ')}${mayBeDeployed ? '; npm start runs local' : ''}`),
-    );
+  const stage = chosenStage(context('stage') ?? 'dev', sources.mayBeDeployed === true, faults);
+  const retainData = stage === 'prod';
+  const { applied, others } = givenSettings(context, stage, sources.file, faults);
 
-  const chosen = new Map<keyof Settings, { readonly source: string; readonly value: unknown }>();
-  for (const [prefix, layer] of layersOf(context, stage, faults)) {
-    for (const [name, value] of Object.entries(layer)) {
-      const setting = settingNames.find((known) => known === name);
-      if (setting === undefined) {
-        faults.push(`${prefix}${name}: not a setting, expected one of ${settingNames.join(', ')}`);
-      } else {
-        chosen.set(setting, { source: `${prefix}${name}`, value });
-      }
+  const chosen = new Map<keyof Settings, GivenSetting>();
+  let areUsable = true;
+  for (const given of [...applied, ...others]) {
+    const setting = settingNames.find((known) => known === given.name);
+    if (setting === undefined) {
+      const hint = meantInstead(given.name, settingNames) || `, expected one of ${settingNames.join(', ')}`;
+      faults.push(`${given.source}: not a setting${hint}`);
+      continue;
     }
+    const schema = settingsSchema.shape[setting];
+    const isUsable = schema.safeParse(given.value).success;
+    if (!isUsable) faults.push(fault(given.source, given.value, schema.description ?? 'something else'));
+    if (others.includes(given)) continue;
+    areUsable &&= isUsable;
+    if (retainData && given.source === setting) faults.push(forgettable(given));
+    chosen.set(setting, given);
   }
 
   const values = Object.fromEntries([...chosen].map(([name, { value }]) => [name, value]));
-  const parsed = settingsSchema.safeParse({ ...defaultsOf(stage ?? 'dev'), ...values });
-  const rejected = new Set(parsed.error?.issues.map((issue) => issue.path[0] as keyof Settings));
-  for (const name of rejected) {
-    const origin = chosen.get(name);
+  const settings = areUsable ? settingsSchema.parse({ ...defaultsOf(stage ?? 'dev'), ...values }) : undefined;
+  if (settings !== undefined) {
+    const sourceOf = (name: keyof Settings) => chosen.get(name)?.source ?? name;
     faults.push(
-      fault(origin?.source ?? name, origin?.value, settingsSchema.shape[name].description ?? 'something else'),
+      ...vpcFaults(settings),
+      ...reservedConcurrencyFaults(settings, sourceOf),
+      ...domainFaults(settings, stage, sourceOf),
     );
   }
-  if (parsed.data !== undefined) {
-    const sourceOf = (name: keyof Settings) => chosen.get(name)?.source ?? name;
-    faults.push(...vpcFaults(parsed.data), ...reservedConcurrencyFaults(parsed.data, sourceOf));
-  }
-  if (stage === undefined || parsed.data === undefined || faults.length > 0) throw new ConfigurationError(faults);
-  return { ...parsed.data, stage, retainData: stage === 'prod', egressAllowHttp: stage === 'local' };
+  if (stage === undefined || settings === undefined || faults.length > 0) throw new ConfigurationError(faults);
+  return { ...settings, stage, retainData, egressAllowHttp: stage === 'local' };
+}
+
+function chosenStage(chosen: unknown, mayBeDeployed: boolean, faults: string[]): Stage | undefined {
+  const allowed = mayBeDeployed ? stages.filter((known) => known !== 'local') : stages;
+  const stage = allowed.find((known) => known === chosen);
+  if (stage === undefined)
+    faults.push(fault('stage', chosen, `one of ${allowed.join(', ')}${mayBeDeployed ? '; npm start runs local' : ''}`));
+  return stage;
+}
+
+/** The fault of a setting that only this command has. */
+function forgettable({ name, value }: GivenSetting): string {
+  return (
+    `${name}: got ${JSON.stringify(value)} from the command line (-c) or a context key; the next deployment without it ` +
+    `would revert prod. Write it in ${settingsFileName}: prod, ${name}`
+  );
 }
 
 /** A VPC needs subnets and security groups; a deployment without one has neither. */
@@ -165,22 +207,50 @@ function reservedConcurrencyFaults(
   ];
 }
 
-/** The layers of settings, weakest first, each with the prefix that its faults name. */
-function layersOf(context: (key: string) => unknown, stage: Stage | undefined, faults: string[]): [string, object][] {
-  const layers: [string, object][] = [];
+/** The settings that a deployer gave, weakest first: those of the stage, and those of other stages, which are only checked. */
+function givenSettings(
+  context: (key: string) => unknown,
+  stage: Stage | undefined,
+  file: SettingsFile | undefined,
+  faults: string[],
+): { readonly applied: readonly GivenSetting[]; readonly others: readonly GivenSetting[] } {
+  const inFile = file === undefined ? undefined : parseSettingsFile(file, [everyDeployedStage, ...stages]);
+  faults.push(...(inFile?.faults ?? []));
+  const applied = [...settingsOfContext(context, stage, faults)];
+  const others: GivenSetting[] = [];
+  // `all` is written above the stages, wherever it is in the file.
+  const sections = [...(inFile?.sections ?? [])].sort(([a], [b]) => rankOf(a) - rankOf(b));
+  for (const [section, given] of sections) {
+    const applies = section === everyDeployedStage ? stage !== 'local' : section === stage;
+    (applies ? applied : others).push(...given);
+  }
+  const single = settingNames.map((name) => ({ name, value: context(name), source: name }));
+  return { applied: [...applied, ...single.filter(({ value }) => value !== undefined)], others };
+}
+
+const rankOf = (section: string) => (section === everyDeployedStage ? 0 : 1);
+
+/** The settings of `tributary` in cdk.json. */
+function settingsOfContext(
+  context: (key: string) => unknown,
+  stage: Stage | undefined,
+  faults: string[],
+): readonly GivenSetting[] {
   const { stages: byStage, ...everyStage } = objectAt('tributary', context('tributary'), faults);
-  layers.push(['tributary.', everyStage]);
+  const given = givenIn('tributary.', everyStage);
   for (const [name, layer] of Object.entries(objectAt('tributary.stages', byStage, faults))) {
     if (!stages.some((known) => known === name)) {
       faults.push(`tributary.stages.${name}: not a stage, expected one of ${stages.join(', ')}`);
     } else if (name === stage) {
       const path = `tributary.stages.${name}`;
-      layers.push([`${path}.`, objectAt(path, layer, faults)]);
+      given.push(...givenIn(`${path}.`, objectAt(path, layer, faults)));
     }
   }
-  const single = settingNames.map((name) => [name, context(name)] as const).filter(([, value]) => value !== undefined);
-  layers.push(['', Object.fromEntries(single)]);
-  return layers;
+  return given;
+}
+
+function givenIn(prefix: string, layer: object): GivenSetting[] {
+  return Object.entries(layer).map(([name, value]) => ({ name, value, source: `${prefix}${name}` }));
 }
 
 function objectAt(path: string, value: unknown, faults: string[]): Record<string, unknown> {

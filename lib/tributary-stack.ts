@@ -1,9 +1,8 @@
-import { CfnOutput, CfnRule, Fn, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { CfnRule, Fn, RemovalPolicy, Stack, Tags, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import type { Construct } from 'constructs';
 import type { TributaryConfig } from './config.ts';
 import { OperatorAlarms } from './constructs/operator-alarms.ts';
-import { PublicHttpApi } from './constructs/public-http-api.ts';
 import { createApi } from './stack/api.ts';
 import { createCanary } from './stack/canary.ts';
 import { createConsole } from './stack/console.ts';
@@ -12,7 +11,9 @@ import { createDispatch } from './stack/dispatch.ts';
 import { EngineBuilder } from './stack/engine-builder.ts';
 import { createEnrich, createEnrichQueue } from './stack/enrich.ts';
 import { createGovern } from './stack/govern.ts';
+import { createHttpApis } from './stack/http-apis.ts';
 import { createIngest } from './stack/ingest.ts';
+import { createOutputs } from './stack/outputs.ts';
 import { createPoll, createPollQueue } from './stack/poll.ts';
 import { addRecursionAlarm } from './stack/recursion-alarm.ts';
 import { settingsEnvironment } from './stack/settings-environment.ts';
@@ -30,24 +31,20 @@ export class TributaryStack extends Stack {
       terminationProtection: config.retainData,
     });
     Validations.of(this).addPlugins(new AwsSolutionsChecks(this));
-    const removalPolicy = config.retainData ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+    // A first deployment that fails leaves nothing of it but tables, which are protected from deletion and cost nothing.
+    const removalPolicy = config.retainData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY;
     if (config.stage === 'local') this.refuseDeployment();
     const alarms = new OperatorAlarms(this, 'Alarms', { email: config.alarmEmail, removalPolicy });
     const builder = new EngineBuilder(this, { config, alarms, removalPolicy });
-    const httpApi = new PublicHttpApi(this, 'HttpApi', {
-      throttle: { ratePerSecond: config.throttleRatePerSecond, burst: config.throttleBurst },
-      logRetention: config.logRetentionDays,
-      alarms,
-      removalPolicy,
-    });
-    const publicUrl = config.publicUrl ?? httpApi.url;
-    builder.setEnvironment(settingsEnvironment(config, { publicUrl, apiUrl: httpApi.url }));
+    const httpApis = createHttpApis(builder);
+    const { httpApi, webhookApis } = httpApis;
+    builder.setEnvironment(settingsEnvironment(config, httpApis));
 
     const storage = createStorage(builder);
     const deliver = createDeliver(builder, storage);
     const enrichQueue = createEnrichQueue(builder);
     const pollQueue = createPollQueue(builder);
-    const ingest = createIngest(builder, storage, { deliver, enrichQueue, pollQueue, httpApi });
+    const ingest = createIngest(builder, storage, { deliver, enrichQueue, pollQueue, webhookApis });
     const enrich = createEnrich(builder, storage, deliver, enrichQueue);
     const poll = createPoll(builder, storage, { deliver, enrichQueue, pollQueue });
     const govern = createGovern(builder, storage, ingest);
@@ -63,8 +60,9 @@ export class TributaryStack extends Stack {
       drain: deliver.drain,
       govern: govern.govern,
     });
-    new CfnOutput(this, 'ApiUrl', { value: publicUrl, description: 'Origin of webhook URLs, admin API and feed' });
-    new CfnOutput(this, 'ConsoleUrl', { value: `${publicUrl}/console`, description: 'The browser console' });
+    createOutputs(builder, storage, httpApis);
+    for (const [name, value] of Object.entries({ ...config.tags, 'tributary:stage': config.stage }))
+      Tags.of(this).add(name, value);
   }
 
   private refuseDeployment(): void {

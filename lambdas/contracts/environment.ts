@@ -6,6 +6,8 @@
 export const environmentKeys = {
   /** Public origin under which providers and callers reach the HTTP API, without a trailing slash. */
   publicUrl: 'TRIBUTARY_PUBLIC_URL',
+  /** The same for providers alone: webhooks may have a domain name of their own. */
+  ingressUrl: 'TRIBUTARY_INGRESS_URL',
 
   accountContextsTable: 'TRIBUTARY_ACCOUNT_CONTEXTS_TABLE',
   accountsTable: 'TRIBUTARY_ACCOUNTS_TABLE',
@@ -139,7 +141,7 @@ const readingKeys = [
 export const functionEnvironments = {
   ingress: [
     environmentKeys.stage,
-    environmentKeys.publicUrl,
+    environmentKeys.ingressUrl,
     environmentKeys.accountsTable,
     environmentKeys.accountContextsTable,
     environmentKeys.integrationSettingsTable,
@@ -207,6 +209,7 @@ export const functionEnvironments = {
   api: [
     environmentKeys.stage,
     environmentKeys.publicUrl,
+    environmentKeys.ingressUrl,
     environmentKeys.accountsTable,
     environmentKeys.accountContextsTable,
     environmentKeys.integrationSettingsTable,

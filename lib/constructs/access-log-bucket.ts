@@ -5,6 +5,11 @@ import { Construct } from 'constructs';
 export interface AccessLogBucketProps {
   readonly retention: Duration;
   readonly removalPolicy: RemovalPolicy;
+  /**
+   * Whether the bucket is emptied when it is deleted.
+   * @default false
+   */
+  readonly isEmptied?: boolean;
 }
 
 /**
@@ -17,7 +22,7 @@ export interface AccessLogBucketProps {
 export class AccessLogBucket extends Construct {
   readonly bucket: IBucket;
 
-  constructor(scope: Construct, id: string, { retention, removalPolicy }: AccessLogBucketProps) {
+  constructor(scope: Construct, id: string, { retention, removalPolicy, isEmptied = false }: AccessLogBucketProps) {
     super(scope, id);
     // Cast, because the types of aws-cdk-lib disagree under exactOptionalPropertyTypes.
     this.bucket = new Bucket(this, 'Bucket', {
@@ -27,6 +32,7 @@ export class AccessLogBucket extends Construct {
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
       lifecycleRules: [{ expiration: retention, abortIncompleteMultipartUploadAfter: Duration.days(1) }],
       removalPolicy,
+      autoDeleteObjects: isEmptied,
     }) as IBucket;
   }
 }

@@ -64,6 +64,7 @@ export interface EngineFunctionProps<Name extends FunctionName> {
 /** One function of the engine, with its own role and log group, and alarms on its errors and throttles. */
 export class EngineFunction<Name extends FunctionName = FunctionName> extends Construct implements IGrantable {
   readonly lambda: LambdaFunction;
+  readonly logGroup: LogGroup;
   readonly grantPrincipal: IPrincipal;
 
   constructor(scope: Construct, id: string, props: EngineFunctionProps<Name>) {
@@ -72,6 +73,7 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
     assertEnvironment(name, props.environment);
 
     const logGroup = new LogGroup(this, 'Logs', { retention: props.logRetention, removalPolicy });
+    this.logGroup = logGroup;
     const role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
       description: `Tributary: what ${name} may do`,

@@ -20,6 +20,11 @@ export interface PrivateBucketProps {
   readonly accessLogs: AccessLogBucket;
   readonly removalPolicy: RemovalPolicy;
   /**
+   * Whether the bucket is emptied when it is deleted: CloudFormation deletes only an empty one.
+   * @default false
+   */
+  readonly isEmptied?: boolean;
+  /**
    * Protection against overwriting. `versioned` keeps the first version for the lifetime of the object. `locked` also
    * prevents its deletion before then, except by principals with the bypass permission (Object Lock, governance mode).
    * `immutable` prevents it for everyone, the account's root user included, and the lock can be neither shortened nor
@@ -90,6 +95,7 @@ export class PrivateBucket extends Construct {
         })),
       ],
       removalPolicy: props.removalPolicy,
+      autoDeleteObjects: props.isEmptied ?? false,
     });
   }
 

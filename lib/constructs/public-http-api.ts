@@ -1,16 +1,20 @@
 import { Duration, type RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
+  ApiMapping,
+  type CfnApi,
   type CfnStage,
   HttpApi,
   HttpRoute,
   type HttpRouteKey,
   HttpStage,
+  type IpAddressType,
   LogGroupLogDestination,
 } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
 import { LogGroup, LogGroupClass, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import type { ApiDomain } from './api-domain.ts';
 import type { EngineFunction } from './engine-function.ts';
 import type { OperatorAlarms } from './operator-alarms.ts';
 
@@ -41,6 +45,14 @@ export interface RouteThrottle {
 }
 
 export interface PublicHttpApiProps {
+  /** What the API serves; the API Gateway console shows it. */
+  readonly description: string;
+  /**
+   * Whether it answers at its own endpoint. Only a domain name leads to a closed one.
+   * @default 'open'
+   */
+  readonly endpoint?: 'open' | 'closed';
+  readonly ipAddressType: IpAddressType;
   /** Of each route without its own throttle. */
   readonly throttle: RouteThrottle;
   readonly logRetention: RetentionDays;
@@ -50,8 +62,9 @@ export interface PublicHttpApiProps {
 
 /** The HTTP API that providers and callers use. `route` adds routes, so functions can know the URL first. */
 export class PublicHttpApi extends Construct {
-  /** Origin of the API, without a trailing slash. */
+  /** Origin of its own endpoint, without a trailing slash; nothing answers there if it is closed. */
   readonly url: string;
+  readonly requestLogs: LogGroup;
   private readonly api: HttpApi;
   private readonly stage: HttpStage;
   private readonly routeSettings: Record<string, object> = {};
@@ -60,12 +73,14 @@ export class PublicHttpApi extends Construct {
   constructor(scope: Construct, id: string, props: PublicHttpApiProps) {
     super(scope, id);
     this.api = new HttpApi(this, 'Api', {
-      description: 'Tributary: webhooks in, admin API and event feed',
+      description: props.description,
       createDefaultStage: false,
+      ipAddressType: props.ipAddressType,
+      ...(props.endpoint === 'closed' ? { disableExecuteApiEndpoint: true } : {}),
     });
-    this.url = this.api.apiEndpoint;
+    this.url = (this.api.node.defaultChild as CfnApi).attrApiEndpoint;
 
-    const logs = new LogGroup(this, 'RequestLogs', {
+    this.requestLogs = new LogGroup(this, 'RequestLogs', {
       // One line per webhook, read only to investigate: this class costs half as much and is still searchable.
       // A log group's class cannot be changed: to change it, give the construct another id.
       logGroupClass: LogGroupClass.INFREQUENT_ACCESS,
@@ -78,7 +93,7 @@ export class PublicHttpApi extends Construct {
       autoDeploy: true,
       throttle: { rateLimit: props.throttle.ratePerSecond, burstLimit: props.throttle.burst },
       accessLogSettings: {
-        destination: new LogGroupLogDestination(logs),
+        destination: new LogGroupLogDestination(this.requestLogs),
         format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
       },
     });
@@ -97,6 +112,15 @@ export class PublicHttpApi extends Construct {
       reason:
         'Functions authenticate requests themselves: ingress by the signature over the raw body that the provider makes, api by bearer keys. An authorizer sees no body, and would refuse the handshakes of providers.',
     });
+  }
+
+  get id(): string {
+    return this.api.apiId;
+  }
+
+  /** Answer at a domain name, all of whose paths lead here. */
+  answerAt({ domainName }: ApiDomain): void {
+    new ApiMapping(this, 'Mapping', { api: this.api, domainName, stage: this.stage });
   }
 
   /**

@@ -41,7 +41,7 @@ export interface RecordTableProps {
    */
   readonly indexes?: Readonly<Record<string, TableIndex>>;
   readonly encryptionKey: DataKey;
-  /** RETAIN also protects the table from deletion. */
+  /** Any that retains also protects the table from deletion. */
   readonly removalPolicy: RemovalPolicy;
 }
 
@@ -54,6 +54,7 @@ export class RecordTable extends Construct {
   constructor(scope: Construct, id: string, props: RecordTableProps) {
     super(scope, id);
     this.encryptionKey = props.encryptionKey;
+    const isRetained = props.removalPolicy !== RemovalPolicy.DESTROY;
     this.table = new Table(this, 'Table', {
       partitionKey: props.partitionKey,
       ...(props.sortKey === undefined ? {} : { sortKey: props.sortKey }),
@@ -62,8 +63,9 @@ export class RecordTable extends Construct {
       encryptionKey: props.encryptionKey.key,
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       timeToLiveAttribute: ttlAttribute,
-      removalPolicy: props.removalPolicy,
-      deletionProtection: props.removalPolicy === RemovalPolicy.RETAIN,
+      // Nothing can delete a protected table, so a rollback must not try to.
+      removalPolicy: isRetained ? RemovalPolicy.RETAIN : props.removalPolicy,
+      deletionProtection: isRetained,
     });
     this.indexArns = Object.entries(props.indexes ?? {}).map(([indexName, { holds, ...keys }]) => {
       this.table.addGlobalSecondaryIndex({ indexName, ...keys, ...projectionOf(holds) });

@@ -101,6 +101,9 @@ export class EngineBuilder {
   readonly config: TributaryConfig;
   readonly alarms: OperatorAlarms;
   readonly removalPolicy: RemovalPolicy;
+  /** What was built so far, by name. */
+  readonly queues = new Map<string, WorkQueue>();
+  readonly functions = new Map<FunctionName, EngineFunction>();
   private readonly environment = new Map<EnvironmentKey, string>();
   private readonly integrations = compileIntegrations(integrationsRoot);
   private readonly candidates = compileCandidates(integrationsRoot, this.integrations);
@@ -123,13 +126,15 @@ export class EngineBuilder {
 
   /** A queue with its dead-letter queue; an alarm fires when its oldest message waits longer than `stuckAfter`. */
   queue(id: string, name: string, consumerTimeoutSeconds: number, stuckAfter: Duration): WorkQueue {
-    return new WorkQueue(this.scope, id, {
+    const queue = new WorkQueue(this.scope, id, {
       name,
       consumerTimeout: Duration.seconds(consumerTimeoutSeconds),
       stuckAfter,
       alarms: this.alarms,
       removalPolicy: this.removalPolicy,
     });
+    this.queues.set(name, queue);
+    return queue;
   }
 
   function<Name extends FunctionName>(
@@ -137,7 +142,7 @@ export class EngineBuilder {
     name: Name,
     { timeoutSeconds, memorySizeMb, files = {}, isUnwatched = false }: EngineFunctionOptions,
   ): EngineFunction<Name> {
-    return new EngineFunction(this.scope, id, {
+    const built = new EngineFunction(this.scope, id, {
       name,
       bundle: bundleFunction({
         entry: fileURLToPath(new URL(`${name}/${name}.lambda.ts`, functionsRoot)),
@@ -160,6 +165,8 @@ export class EngineBuilder {
       alarms: this.alarms,
       removalPolicy: this.removalPolicy,
     });
+    this.functions.set(name, built);
+    return built;
   }
 
   /** @throws Error when a key that the function reads is not set. */

@@ -18,21 +18,22 @@ export interface IngestParts {
   readonly deliver: Deliver;
   readonly enrichQueue: WorkQueue;
   readonly pollQueue: WorkQueue;
-  readonly httpApi: PublicHttpApi;
+  /** HTTP APIs that take webhooks. */
+  readonly webhookApis: readonly PublicHttpApi[];
 }
 
 /** Accepts webhooks and turns them into events: ingress, the raw queue, and normalize. */
 export function createIngest(
   builder: EngineBuilder,
   storage: Storage,
-  { deliver, enrichQueue, pollQueue, httpApi }: IngestParts,
+  { deliver, enrichQueue, pollQueue, webhookApis }: IngestParts,
 ) {
   const rawQueue = builder.queue('RawQueue', 'raw-queue', limits.normalizeTimeoutSeconds, Duration.minutes(5));
   builder.setEnvironment({
     [environmentKeys.rawQueueUrl]: rawQueue.queue.queueUrl,
     [environmentKeys.rawDeadLetterQueueUrl]: rawQueue.deadLetterQueue.queueUrl,
   });
-  createIngress(builder, storage, rawQueue, httpApi);
+  createIngress(builder, storage, rawQueue, webhookApis);
   return { rawQueue, normalize: createNormalize(builder, storage, { ...deliver, enrichQueue, pollQueue }, rawQueue) };
 }
 
@@ -41,7 +42,7 @@ function createIngress(
   builder: EngineBuilder,
   { tables, buckets }: Storage,
   rawQueue: WorkQueue,
-  httpApi: PublicHttpApi,
+  webhookApis: readonly PublicHttpApi[],
 ): void {
   const { config } = builder;
   const ingress = builder.function('Ingress', 'ingress', {
@@ -59,15 +60,16 @@ function createIngress(
   buckets.raw.grantRetain(ingress);
   rawQueue.queue.grantSendMessages(ingress);
 
-  httpApi.route(
-    ingress,
-    {
-      ratePerSecond: config.ingressThrottleRatePerSecond ?? config.throttleRatePerSecond,
-      burst: config.ingressThrottleBurst ?? config.throttleBurst,
-    },
-    HttpRouteKey.with('/in/{integration}', HttpMethod.ANY),
-    HttpRouteKey.with('/in/{integration}/{account}', HttpMethod.ANY),
-  );
+  for (const webhookApi of webhookApis)
+    webhookApi.route(
+      ingress,
+      {
+        ratePerSecond: config.ingressThrottleRatePerSecond ?? config.throttleRatePerSecond,
+        burst: config.ingressThrottleBurst ?? config.throttleBurst,
+      },
+      HttpRouteKey.with('/in/{integration}', HttpMethod.ANY),
+      HttpRouteKey.with('/in/{integration}/{account}', HttpMethod.ANY),
+    );
   ingressAlarms(builder);
 }
 

@@ -1,16 +1,18 @@
 import { type EnvironmentKey, environmentKeys } from '../../lambdas/contracts/environment.ts';
 import type { TributaryConfig } from '../config.ts';
+import type { HttpApis } from './http-apis.ts';
 
 /** Environment keys whose values come from settings, and the origins under which the stack is called. */
 export function settingsEnvironment(
   config: TributaryConfig,
-  { publicUrl, apiUrl }: { readonly publicUrl: string; readonly apiUrl: string },
+  { publicUrl, ingressUrl, ownUrls }: Pick<HttpApis, 'publicUrl' | 'ingressUrl' | 'ownUrls'>,
 ): { readonly [Key in EnvironmentKey]?: string } {
   return {
     [environmentKeys.stage]: config.stage,
     [environmentKeys.publicUrl]: publicUrl,
+    [environmentKeys.ingressUrl]: ingressUrl,
     // The API's own endpoint still answers when there is a custom domain.
-    [environmentKeys.ownOrigins]: [...new Set([publicUrl, apiUrl, ...config.ownOrigins])].join(','),
+    [environmentKeys.ownOrigins]: [...new Set([...ownUrls, ...config.ownOrigins])].join(','),
     [environmentKeys.claimThresholdBytes]: String(config.claimThresholdBytes),
     [environmentKeys.retentionDays]: String(config.retentionDays),
     [environmentKeys.rawRetentionDays]: String(config.rawRetentionDays),

@@ -3,6 +3,7 @@ import { environmentKeys } from '../../lambdas/contracts/environment.ts';
 import { retentionClassesDays } from '../../lambdas/contracts/retention-classes.ts';
 import { AccessLogBucket } from '../constructs/access-log-bucket.ts';
 import { DataKey } from '../constructs/data-key.ts';
+import { keepEmptierLogs } from '../constructs/empty-buckets.ts';
 import { PrivateBucket } from '../constructs/private-bucket.ts';
 import type { EngineBuilder } from './engine-builder.ts';
 import { createTables } from './tables.ts';
@@ -57,12 +58,15 @@ export function createStorage(builder: EngineBuilder) {
 }
 
 function createBuckets({ scope, config, removalPolicy }: EngineBuilder, encryptionKey: DataKey) {
+  // The local runner deletes no stack.
+  const isEmptied = !config.retainData && config.stage !== 'local';
   const accessLogs = new AccessLogBucket(scope, 'AccessLogs', {
     retention: Duration.days(config.logRetentionDays),
     removalPolicy,
+    isEmptied,
   });
-  const protection = { encryptionKey, accessLogs, removalPolicy };
-  return {
+  const protection = { encryptionKey, accessLogs, removalPolicy, isEmptied };
+  const buckets = {
     payloads: new PrivateBucket(scope, 'Payloads', {
       ...protection,
       // Keep them one day longer than the events that refer to them.
@@ -87,4 +91,6 @@ function createBuckets({ scope, config, removalPolicy }: EngineBuilder, encrypti
       writeOnce: config.retainData ? 'locked' : 'versioned',
     }),
   };
+  if (isEmptied) keepEmptierLogs(scope, { logRetention: config.logRetentionDays, removalPolicy });
+  return buckets;
 }

@@ -146,6 +146,7 @@ export function createFakeApi({
     pause: engine.pause,
     randomness: engine.randomness,
     publicUrl: 'https://api.example.com',
+    ingressUrl: 'https://api.example.com',
   };
   const log = { info() {}, warn() {}, error() {} } as unknown as Logger;
   const handler = createApiHandler({ ports, log, outcomes });

@@ -73,7 +73,8 @@ function policiesOf(
 
 function fateOf(resource: Resource | undefined): string {
   if (resource === undefined) return 'not there';
-  return resource.DeletionPolicy === undefined ? 'yes' : resource.DeletionPolicy === 'Retain' ? 'retained' : 'yes';
+  if (resource.DeletionPolicy === 'RetainExceptOnCreate') return 'retained, except by a failed first deployment';
+  return resource.DeletionPolicy === 'Retain' ? 'retained' : 'yes';
 }
 
 /** A readable form of an intrinsic function. */

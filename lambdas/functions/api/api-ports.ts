@@ -127,4 +127,6 @@ export interface ApiPorts {
   readonly engineKey: EngineKey;
   /** Origin of the HTTP API, without a trailing slash. */
   readonly publicUrl: string;
+  /** The same for webhooks. */
+  readonly ingressUrl: string;
 }

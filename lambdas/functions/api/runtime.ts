@@ -113,6 +113,7 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       pause: systemPause,
       randomness: systemRandomness,
       publicUrl: env[environmentKeys.publicUrl],
+      ingressUrl: env[environmentKeys.ingressUrl],
     },
   };
 }

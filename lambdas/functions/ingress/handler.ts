@@ -14,17 +14,17 @@ export interface IngressRuntime {
   readonly outcomes: OutcomeCounter<IngressOutcome | IngressNote>;
   readonly rejections: RejectionCounter;
   /** Origin that providers call, without a trailing slash. Some providers sign the URL. */
-  readonly publicUrl: string;
+  readonly ingressUrl: string;
 }
 
 /** Receives one request of a provider; answers 2xx only after the request is durable. */
-export function createIngressHandler({ ports, log, tell, outcomes, rejections, publicUrl }: IngressRuntime) {
+export function createIngressHandler({ ports, log, tell, outcomes, rejections, ingressUrl }: IngressRuntime) {
   return async (event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => {
     const { integration = '', account } = event.pathParameters ?? {};
     const target = account === undefined ? { integration } : { integration, account };
     const receipt =
       account === undefined || isIdentifier(account)
-        ? await receiveProviderRequest(ports, target, toWebhookRequest(event, publicUrl), (error) =>
+        ? await receiveProviderRequest(ports, target, toWebhookRequest(event, ingressUrl), (error) =>
             log.warn('webhooks pass without a rate limit check', { integration, account, error: error as Error }),
           )
         : { kind: 'unknown' as const };
@@ -52,13 +52,13 @@ function isIdentifier(text: string): boolean {
   return /^[A-Za-z0-9][\w-]{0,127}$/.test(text);
 }
 
-function toWebhookRequest(event: APIGatewayProxyEventV2, publicUrl: string): WebhookRequest {
+function toWebhookRequest(event: APIGatewayProxyEventV2, ingressUrl: string): WebhookRequest {
   const headers = Object.entries(event.headers).flatMap(([name, value]) =>
     value === undefined ? [] : [[name.toLowerCase(), value] as const],
   );
   return {
     method: event.requestContext.http.method,
-    url: `${publicUrl}${event.rawPath}${event.rawQueryString === '' ? '' : `?${event.rawQueryString}`}`,
+    url: `${ingressUrl}${event.rawPath}${event.rawQueryString === '' ? '' : `?${event.rawQueryString}`}`,
     path: event.rawPath,
     query: event.rawQueryString,
     headers: Object.fromEntries(headers),

@@ -55,7 +55,7 @@ export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL):
   const accounts = createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock);
   return {
     ...createTelemetry('ingress', env[environmentKeys.stage]),
-    publicUrl: env[environmentKeys.publicUrl],
+    ingressUrl: env[environmentKeys.ingressUrl],
     rejections: createRejectionCounter({
       accounts,
       webhook,

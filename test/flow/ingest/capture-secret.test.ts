@@ -278,7 +278,7 @@ test('a secret is in no log line, no rejection, no queue and no metric (invarian
       tell: (message, details) => log.info(message, details),
       outcomes: createOutcomeTally(),
       rejections: createRejectionCounter(engine.countPorts),
-      publicUrl: 'https://x.example',
+      ingressUrl: 'https://x.example',
     });
     for (const value of [first, second]) {
       const answer = await handle({

@@ -96,7 +96,7 @@ describe('a request with a published key', () => {
         tell: () => {},
         outcomes,
         rejections: createRejectionCounter(engine.countPorts),
-        publicUrl: 'https://x.example',
+        ingressUrl: 'https://x.example',
       }),
     ).use(answerProblems(log));
     const event = {

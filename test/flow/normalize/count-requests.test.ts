@@ -78,7 +78,7 @@ describe('a request that ingress rejects', () => {
       tell: () => {},
       outcomes,
       rejections: createRejectionCounter(ports),
-      publicUrl: 'https://hooks.example.com',
+      ingressUrl: 'https://hooks.example.com',
     });
     return {
       outcomes,

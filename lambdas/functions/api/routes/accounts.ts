@@ -103,7 +103,7 @@ async function accountView(ports: ApiPorts, account: Account) {
   return {
     ...plainAccountView(account),
     ...credentialsView(definition, account, credentials),
-    webhook_url: webhookUrl(definition, `${ports.publicUrl}/in/${account.integration}/${account.id}`, account.secrets),
+    webhook_url: webhookUrl(definition, `${ports.ingressUrl}/in/${account.integration}/${account.id}`, account.secrets),
   };
 }
 

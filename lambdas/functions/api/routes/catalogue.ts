@@ -38,7 +38,7 @@ async function settingsView(ports: ApiPorts, integration: string, settings: Inte
     secret_names: [...ownSecretNames(settings.secrets)],
     webhook_url: webhookUrl(
       await ports.integrations.get(integration),
-      `${ports.publicUrl}/in/${integration}`,
+      `${ports.ingressUrl}/in/${integration}`,
       settings.secrets,
     ),
     client_id: (await openClient(ports.provider, integration))?.clientId ?? null,
@@ -141,7 +141,7 @@ async function handleConfigureIntegration(
     case 'secrets-of-accounts':
       throw new ProblemError({
         status: 422,
-        detail: `The secrets of "${integration}" belong to its accounts: set them on each account. Requests to ${ports.publicUrl}/in/${integration} are verified with the secrets of the account that they name.`,
+        detail: `The secrets of "${integration}" belong to its accounts: set them on each account. Requests to ${ports.ingressUrl}/in/${integration} are verified with the secrets of the account that they name.`,
       });
     default:
       throw secretsProblem(configuration);

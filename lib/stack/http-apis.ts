@@ -1,0 +1,95 @@
+import { CfnOutput } from 'aws-cdk-lib';
+import { IpAddressType } from 'aws-cdk-lib/aws-apigatewayv2';
+import { HostedZone, type IHostedZone } from 'aws-cdk-lib/aws-route53';
+import { ApiDomain } from '../constructs/api-domain.ts';
+import { PublicHttpApi } from '../constructs/public-http-api.ts';
+import type { EngineBuilder } from './engine-builder.ts';
+
+/** The HTTP APIs of the stack, and the origins under which callers and providers reach them. */
+export interface HttpApis {
+  /** API, feed and console. */
+  readonly httpApi: PublicHttpApi;
+  /** Those that take webhooks. */
+  readonly webhookApis: readonly [PublicHttpApi, ...PublicHttpApi[]];
+  readonly publicUrl: string;
+  /** Origin of the URLs that providers call. */
+  readonly ingressUrl: string;
+  /** Every origin that leads to the stack. */
+  readonly ownUrls: readonly string[];
+}
+
+/**
+ * One HTTP API serves everything, unless webhooks have a domain name of their own: then a second one serves them, so
+ * that each domain name reaches its own routes only. The first one goes on taking webhooks, for providers that still
+ * call it, except with mutual TLS, which a second way in would bypass.
+ */
+export function createHttpApis(builder: EngineBuilder): HttpApis {
+  const { config } = builder;
+  const { domainName, ingressDomainName, truststoreUri, truststoreVersion } = config;
+  const zone = zoneOf(builder);
+  const isMutual = truststoreUri !== undefined;
+  const httpApi = httpApiOf(builder, 'HttpApi', 'API, console and event feed, and webhooks', config.executeApiEndpoint);
+  const publicUrl =
+    domainName === undefined
+      ? (config.publicUrl ?? httpApi.url)
+      : domainOf(builder, 'Domain', httpApi, { domainName, certificateArn: config.certificateArn, zone });
+  if (ingressDomainName === undefined)
+    return { httpApi, webhookApis: [httpApi], publicUrl, ingressUrl: publicUrl, ownUrls: [publicUrl, httpApi.url] };
+
+  // The HTTP API's own endpoint asks for no client certificate.
+  const endpoint = isMutual ? 'closed' : config.executeApiEndpoint;
+  const ingressApi = httpApiOf(builder, 'IngressApi', 'webhooks alone', endpoint);
+  const ingressUrl = domainOf(builder, 'IngressDomain', ingressApi, {
+    domainName: ingressDomainName,
+    certificateArn: config.ingressCertificateArn ?? (zone === undefined ? config.certificateArn : undefined),
+    zone,
+    ...(isMutual ? { truststore: { uri: truststoreUri, version: truststoreVersion ?? '' } } : {}),
+  });
+  return {
+    httpApi,
+    webhookApis: isMutual ? [ingressApi] : [ingressApi, httpApi],
+    publicUrl,
+    ingressUrl,
+    ownUrls: [publicUrl, httpApi.url, ingressUrl, ingressApi.url],
+  };
+}
+
+const ipAddressTypes = { ipv4: IpAddressType.IPV4, dualstack: IpAddressType.DUAL_STACK } as const;
+
+function httpApiOf(
+  { scope, config, alarms, removalPolicy }: EngineBuilder,
+  id: string,
+  serves: string,
+  endpoint: 'open' | 'closed',
+): PublicHttpApi {
+  return new PublicHttpApi(scope, id, {
+    description: `Tributary (${config.stage}): ${serves}`,
+    endpoint,
+    ipAddressType: ipAddressTypes[config.ipAddressType],
+    throttle: { ratePerSecond: config.throttleRatePerSecond, burst: config.throttleBurst },
+    logRetention: config.logRetentionDays,
+    alarms,
+    removalPolicy,
+  });
+}
+
+function domainOf(
+  { scope, config }: EngineBuilder,
+  id: string,
+  api: PublicHttpApi,
+  props: Omit<ConstructorParameters<typeof ApiDomain>[2], 'ipAddressType'>,
+): string {
+  const domain = new ApiDomain(scope, id, { ...props, ipAddressType: ipAddressTypes[config.ipAddressType] });
+  api.answerAt(domain);
+  if (props.zone === undefined)
+    new CfnOutput(scope, `${id}Target`, {
+      value: domain.target,
+      description: `Where the record of ${props.domainName} must lead (CNAME, or an alias)`,
+    });
+  return domain.url;
+}
+
+function zoneOf({ scope, config: { hostedZoneId, hostedZoneName } }: EngineBuilder): IHostedZone | undefined {
+  if (hostedZoneId === undefined || hostedZoneName === undefined) return undefined;
+  return HostedZone.fromHostedZoneAttributes(scope, 'Zone', { hostedZoneId, zoneName: hostedZoneName });
+}
