@@ -14,6 +14,10 @@ const rejections: Readonly<Record<RejectedBy, Explained>> = {
     meaning: 'The URL names no integration or account of this deployment.',
     remedy: `Copy the webhook URL of the account, and enter it ${provider}.`,
   },
+  'source-not-allowed': {
+    meaning: 'The request came from an address that may not send to this account or integration.',
+    remedy: `Compare the allowed ranges with the addresses that the provider publishes, if the requests are genuine.`,
+  },
   'method-not-allowed': {
     meaning: 'The request came by a method that the provider does not use for webhooks.',
     remedy: `Check which method the webhook uses ${provider}. Browsers and scanners send such requests, too.`,

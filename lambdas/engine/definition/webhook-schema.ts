@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { encrypted } from '../mapping/decrypt-schema.ts';
+import { addressRangeList } from '../outbound/address-range-schema.ts';
 import { confirmation, httpHeaders } from '../outbound/outbound-schema.ts';
 import { decode } from '../request/decode-schema.ts';
 import { identifier, template } from '../template/template-schema.ts';
@@ -86,6 +87,12 @@ export const webhook = z.strictObject({
     ),
   vars: z.record(identifier, variable).default({}).describe('Named parts of the request, for use as `{var.name}`.'),
   verify: verifyNodes,
+  allow_from: addressRangeList
+    .min(1)
+    .optional()
+    .describe(
+      'Address ranges in CIDR form from which the provider sends, if it publishes them. Other requests are answered 403, before they are verified.',
+    ),
   reply,
   nonce: nonce.optional(),
   handshakes: z.array(handshake).default([]),

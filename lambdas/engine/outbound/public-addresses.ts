@@ -1,5 +1,5 @@
-import { BlockList, isIP } from 'node:net';
-import { EngineError } from '../../contracts/engine-error.ts';
+import { isIP } from 'node:net';
+import { addressRanges, embeddedIpv4, mappedIpv4 } from './address-ranges.ts';
 
 /**
  * Ranges that are not public: RFC 6890 and its registries, and what clouds put there (metadata).
@@ -41,8 +41,6 @@ const deniedIpv6 = [
   '2620:4f:8000::/48',
   '3fff::/20',
 ];
-/** An IPv4 address within an IPv6 one, which the system dials as IPv4. @see https://www.rfc-editor.org/rfc/rfc4291#section-2.5.5.2 */
-const mappedIpv4 = '::ffff:0:0/96';
 /** NAT64's prefix, which stands for public IPv4 addresses only. @see https://www.rfc-editor.org/rfc/rfc6052#section-3.1 */
 const translatedIpv4 = '64:ff9b::/96';
 
@@ -53,10 +51,10 @@ const translatedIpv4 = '64:ff9b::/96';
  * @throws {configuration-invalid} when an allowed range is invalid.
  */
 export function createAddressFilter(allowedRanges: readonly string[]): (address: string) => boolean {
-  const denied = rangesOf([...deniedIpv4, ...deniedIpv6]);
-  const allowed = rangesOf(allowedRanges);
-  const mapped = rangesOf([mappedIpv4]);
-  const translated = rangesOf([translatedIpv4]);
+  const denied = addressRanges([...deniedIpv4, ...deniedIpv6]);
+  const allowed = addressRanges(allowedRanges);
+  const mapped = addressRanges([mappedIpv4]);
+  const translated = addressRanges([translatedIpv4]);
   return function mayDial(address) {
     // With a zone (`fe80::1%eth0`), a block list matches no range; no public address has a zone.
     if (isIP(address) === 0 || address.includes('%')) return false;
@@ -64,37 +62,4 @@ export function createAddressFilter(allowedRanges: readonly string[]): (address:
     if (allowed.contain(address)) return true;
     return !denied.contain(translated.contain(address) ? embeddedIpv4(address) : address);
   };
-}
-
-/** Address ranges of both families; each address is checked against the ranges of its own family. */
-function rangesOf(ranges: readonly string[]): { contain(address: string): boolean } {
-  // One list per family: a block list also checks an IPv4 address against IPv6 ranges, and ::/3 would match them all.
-  const lists = { ipv4: new BlockList(), ipv6: new BlockList() };
-  for (const range of ranges) {
-    const [network = '', prefix = '', ...rest] = range.split('/');
-    const family = familyOf(network);
-    // Reject a range without a prefix: it must not be read as /0, which matches every address.
-    if (isIP(network) === 0 || rest.length > 0 || !/^\d{1,3}$/.test(prefix) || Number(prefix) > maxPrefix[family])
-      throw new EngineError('configuration-invalid', `an allowed range must be in CIDR form, got "${range}"`, {
-        retryable: false,
-      });
-    lists[family].addSubnet(network, Number(prefix), family);
-  }
-  return { contain: (address) => lists[familyOf(address)].check(address, familyOf(address)) };
-}
-
-const maxPrefix = { ipv4: 32, ipv6: 128 };
-
-function familyOf(address: string): 'ipv4' | 'ipv6' {
-  return isIP(address) === 6 ? 'ipv6' : 'ipv4';
-}
-
-/** The last 32 bits of an IPv6 address, as IPv4. */
-function embeddedIpv4(address: string): string {
-  // The URL parser normalizes every address: lower-case groups of hexadecimal digits, without leading zeros.
-  const [head = '', tail] = new URL(`http://[${address}]`).hostname.slice(1, -1).split('::');
-  const groups = (tail ?? head).split(':').filter((group) => group !== '');
-  const [high = '0', low = '0'] = groups.length < 2 ? ['0', groups[0]] : groups.slice(-2);
-  const bits = (Number.parseInt(high, 16) << 16) | Number.parseInt(low, 16);
-  return [24, 16, 8, 0].map((shift) => (bits >>> shift) & 0xff).join('.');
 }

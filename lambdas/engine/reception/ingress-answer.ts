@@ -12,6 +12,8 @@ export type IngressSettlement =
   | { readonly kind: 'accepted' }
   | Extract<Reception, { kind: 'handshake' }>
   | { readonly kind: 'unknown' }
+  /** The request comes from an address that may not send here. */
+  | { readonly kind: 'source-not-allowed' }
   | { readonly kind: 'method-not-allowed' }
   | { readonly kind: 'too-large'; readonly maxBytes?: number }
   | { readonly kind: 'malformed'; readonly expected: string }
@@ -48,6 +50,12 @@ export function ingressAnswer(settlement: IngressSettlement, reply?: ReplySpec):
       return settlement.response;
     case 'unknown':
       return problemAnswer({ status: 404, detail: 'This integration or account does not exist.' });
+    case 'source-not-allowed':
+      return problemAnswer({
+        status: 403,
+        detail: 'Webhooks are not taken from this address.',
+        extensions: { reason: settlement.kind },
+      });
     case 'method-not-allowed':
       return problemAnswer({ status: 405, detail: 'Send webhooks with POST.', headers: { allow: 'POST' } });
     case 'too-large':

@@ -9,6 +9,7 @@ import type { Check } from '../verification/check-kind.ts';
 import { kindOf } from '../verification/check-kinds.ts';
 import { prepareToken } from '../verification/checks/token.ts';
 import { prepareChecks, prepareCondition } from '../verification/prepare-checks.ts';
+import { allowSources, type SourceFilter } from './allowed-sources.ts';
 import { type PreparedContexts, prepareContexts } from './read-contexts.ts';
 
 export interface PreparedHandshake {
@@ -37,6 +38,8 @@ export interface PreparedWebhook {
   readonly vars: Readonly<Record<string, PreparedVariable>>;
   readonly verify: Check;
   readonly reply: ReplySpec;
+  /** From which addresses the provider sends. */
+  readonly allowsSource: SourceFilter;
   readonly handshakes: readonly PreparedHandshake[];
   /** Templates in order of preference; `none` if each request is its own delivery. */
   readonly deliveryId: readonly Template[] | 'none' | undefined;
@@ -67,6 +70,7 @@ export function prepareWebhook(
     vars: mapValues(webhook.vars, ({ from, split, prefix }) => ({ from: toTemplate(from), split, prefix })),
     verify,
     reply: webhook.reply,
+    allowsSource: allowSources(webhook.allow_from),
     handshakes: webhook.handshakes.map((spec) => prepareHandshake(spec, verify)),
     nonce:
       webhook.nonce === undefined

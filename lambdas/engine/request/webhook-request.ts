@@ -9,6 +9,11 @@ export interface WebhookRequest {
   /** Raw query string, without the question mark. */
   readonly query: string;
   readonly body: Buffer;
+  /**
+   * Address of the sender, as the gateway saw it; never a header, which the sender writes. Undefined where no gateway
+   * received the request: in samples, files and the archive.
+   */
+  readonly sourceIp?: string;
 }
 
 /** Values by secret name; a list while a secret rotates. */

@@ -14,7 +14,8 @@ import { arm, type CaptureRequest, findSecretsFault, type SecretsFault, withUrlT
 
 export interface SettingsRequest {
   readonly integration: string;
-  readonly secrets: SecretValues;
+  /** Replace the stored ones. @default - none, unless only `allowedRanges` are given: then the stored ones stay */
+  readonly secrets?: SecretValues | undefined;
   readonly capture?: CaptureRequest | undefined;
   /**
    * Whether several tenants may have one value of the routing context.
@@ -22,6 +23,12 @@ export interface SettingsRequest {
    * @default false
    */
   readonly sharedContexts?: boolean | undefined;
+  /**
+   * Address ranges (CIDR) from which requests may come; empty for all.
+   *
+   * @default - the stored ones stay: a caller that rotates a secret does not open the URL
+   */
+  readonly allowedRanges?: readonly string[] | undefined;
 }
 
 export type Configuration =
@@ -46,25 +53,31 @@ export async function configureIntegration(
     readonly clock: Clock;
     readonly randomness: Randomness;
   },
-  { integration, secrets, capture, sharedContexts = false }: SettingsRequest,
+  { integration, secrets, capture, sharedContexts = false, allowedRanges }: SettingsRequest,
 ): Promise<Configuration> {
   const definition = await ports.integrations.get(integration);
   if (definition === undefined) return { kind: 'unknown-integration' };
   if (definition.routing === undefined) return { kind: 'not-shared' };
   if (definition.routing.secrets === 'account') return { kind: 'secrets-of-accounts' };
-  const fault = findSecretsFault(definition, secrets, capture);
+  const fault = findSecretsFault(definition, secrets ?? {}, capture);
   if (fault !== undefined) return fault;
   const kept = [...capturedSecrets(definition), urlTokenSecret];
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const before = await ports.settings.get(integration, 0);
-    const former = Object.entries(before?.secrets ?? {}).filter(([name]) => kept.includes(name));
+    // Only the ranges change: nobody else knows the secrets, so the caller could not send them again.
+    const isRangesOnly =
+      allowedRanges !== undefined && secrets === undefined && capture === undefined && !sharedContexts;
+    const ranges = allowedRanges ?? before?.allowedRanges ?? [];
+    const former = Object.entries(before?.secrets ?? {}).filter(([name]) => isRangesOnly || kept.includes(name));
+    const shares = isRangesOnly ? before?.sharedContexts === true : sharedContexts;
     const settings: IntegrationSettings = {
       integration,
       secrets: withUrlToken(definition, { ...Object.fromEntries(former), ...secrets }, ports.randomness),
       ...(capture === undefined && before?.capture !== undefined ? { capture: before.capture } : {}),
       ...arm(capture, ports.clock),
-      ...(sharedContexts ? { sharedContexts } : {}),
       ...(before?.canary === undefined ? {} : { canary: before.canary }),
+      ...(ranges.length === 0 ? {} : { allowedRanges: ranges }),
+      ...(shares ? { sharedContexts: true as const } : {}),
       revision: before?.revision ?? 0,
     };
     if (await ports.settings.replace(settings)) return { kind: 'configured', settings };

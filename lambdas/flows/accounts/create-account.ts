@@ -31,6 +31,7 @@ export interface AccountRequest {
   readonly baseUrl?: string | undefined;
   readonly share?: number | undefined;
   readonly syncs?: Account['syncs'];
+  readonly allowedRanges?: readonly string[] | undefined;
   /** Kind of the credentials that are stored for it. */
   readonly credentialKind?: string | undefined;
   /** ISO 8601. @default now */
@@ -89,6 +90,7 @@ export async function createAccount(ports: AccountPorts, request: AccountRequest
     secrets: withUrlToken(integration, request.secrets, ports.randomness),
     context: withAliases(integration, request.context),
     ...callSettings(request),
+    allowedRanges: setRanges(request.allowedRanges),
     ...arm(request.capture, ports.clock),
     ...(rawDays === undefined ? {} : { rawRetentionDays: rawDays }),
     createdAt: request.createdAt ?? new Date(ports.clock.nowMs()).toISOString(),
@@ -129,6 +131,11 @@ export async function createAccount(ports: AccountPorts, request: AccountRequest
   const since = (await ports.tenants.find(request.tenant))?.retention.rawDays;
   if (since !== rawDays) await tellAccount(ports, account.id, since);
   return { kind: 'created', account };
+}
+
+/** An empty list is as good as none, and takes no space in the row. */
+export function setRanges(ranges: readonly string[] | null | undefined): readonly string[] | undefined {
+  return ranges == null || ranges.length === 0 ? undefined : ranges;
 }
 
 /** What a request says of calls of the provider. */

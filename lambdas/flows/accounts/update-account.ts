@@ -4,7 +4,7 @@ import { contextValues } from '../../engine/mapping/context-values.ts';
 import type { Account } from '../../ports/accounts/account-store.ts';
 import { arm, type CaptureRequest, findSecretsFault, type SecretsFault, withUrlToken } from './account-secrets.ts';
 import { type ClaimRefusal, claimContexts, releaseContexts } from './claim-contexts.ts';
-import { type AccountPorts, replayParked } from './create-account.ts';
+import { type AccountPorts, replayParked, setRanges } from './create-account.ts';
 
 /** Members to change; an omitted member stays as is. */
 export interface AccountChange {
@@ -22,6 +22,8 @@ export interface AccountChange {
   readonly baseUrl?: string | null | undefined;
   readonly share?: number | null | undefined;
   readonly syncs?: Account['syncs'];
+  /** Replaces all ranges; null or an empty list allows every address. */
+  readonly allowedRanges?: readonly string[] | null | undefined;
   /** Kind of the credentials that are stored for it; null where they are removed. */
   readonly credentialKind?: string | null | undefined;
   /**
@@ -67,6 +69,7 @@ export async function updateAccount(ports: AccountPorts, id: string, change: Acc
       baseUrl: change.baseUrl === undefined ? before.baseUrl : (change.baseUrl ?? undefined),
       share: change.share === undefined ? before.share : (change.share ?? undefined),
       syncs: change.syncs ?? before.syncs,
+      allowedRanges: change.allowedRanges === undefined ? before.allowedRanges : setRanges(change.allowedRanges),
       credentialKind:
         change.credentialKind === undefined ? before.credentialKind : (change.credentialKind ?? undefined),
       context: change.context === undefined ? before.context : withAliases(integration, change.context),

@@ -62,6 +62,7 @@ function reasonOf(receipt: Receipt): RejectedBy | undefined {
       return 'body-too-large';
     case 'malformed':
       return 'body-malformed';
+    case 'source-not-allowed':
     case 'method-not-allowed':
     case 'key-calls-limited':
     case 'hop-limit':

@@ -1,4 +1,5 @@
 import { contextValues } from '../../engine/mapping/context-values.ts';
+import { allowSources } from '../../engine/reception/allowed-sources.ts';
 import { type DecidedReception, openWebhook, receiveWebhook } from '../../engine/reception/decide-reception.ts';
 import type { PreparedWebhook } from '../../engine/reception/prepare-webhook.ts';
 import type { PreparedContexts } from '../../engine/reception/read-contexts.ts';
@@ -61,7 +62,7 @@ export async function receiveForAccounts(
 
   let isHandshake = false;
   for (const { secretsMaxAgeMs, keysMaxAgeMs } of ages) {
-    const candidates = await readCandidates(ports, webhook, ids, contexts, secretsMaxAgeMs);
+    const candidates = await readCandidates(ports, webhook, ids, contexts, { request, maxAgeMs: secretsMaxAgeMs });
     for (const { account, secrets } of candidates) {
       const target = { integration, account };
       const reception = await decideReception(ports, webhook, request, { target, secrets, keysMaxAgeMs, decoded });
@@ -91,17 +92,18 @@ function unverified(isHandshake: boolean): DecidedReception {
   return { kind: 'rejected', reason: 'account-unverified', ...(isHandshake ? { isHandshake } : {}) };
 }
 
-/** The accounts whose own context holds every value of the request. */
+/** The accounts whose own context holds every value of the request, and that take requests from its address. */
 async function readCandidates(
   { accounts }: ReceiveForAccountsPorts,
   { name, contexts: { accountContext } }: { readonly name: string; readonly contexts: PreparedContexts },
   ids: readonly string[],
   values: readonly string[],
-  maxAgeMs: number,
+  { request, maxAgeMs }: { readonly request: WebhookRequest; readonly maxAgeMs: number },
 ): Promise<readonly Candidate[]> {
   const read = await Promise.all((ids.length === 0 ? [noAccount] : ids).map((id) => accounts.get(id, maxAgeMs)));
   return read.flatMap((account) => {
     if (account === undefined || account.integration !== name || account.closed === true) return [];
+    if (!allowSources(account.allowedRanges)(request.sourceIp)) return [];
     const held = contextValues(account.context[accountContext]);
     return values.every((value) => held.includes(value)) ? [{ account: account.id, secrets: account.secrets }] : [];
   });

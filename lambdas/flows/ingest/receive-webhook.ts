@@ -71,6 +71,8 @@ export async function receiveProviderRequest(
 ): Promise<Receipt> {
   const webhook = await ports.webhook(asked.integration);
   if (webhook === undefined || (asked.account === undefined && !webhook.servesAllAccounts)) return { kind: 'unknown' };
+  // No read precedes it: refusing the address of a stranger costs nothing.
+  if (!webhook.allowsSource(request.sourceIp)) return { kind: 'source-not-allowed' };
   const passed = await passedBefore(ports, request);
   const received = await verifyRequest(ports, webhook, asked, request, passed);
   if (received.kind !== 'received') return received;

@@ -1,4 +1,5 @@
 import { limits } from '../../contracts/limits.ts';
+import { allowSources } from '../../engine/reception/allowed-sources.ts';
 import type { IngressSettlement } from '../../engine/reception/ingress-answer.ts';
 import type { PreparedWebhook } from '../../engine/reception/prepare-webhook.ts';
 import type { PreparedContexts } from '../../engine/reception/read-contexts.ts';
@@ -43,6 +44,7 @@ export type Received =
       readonly account: Account | undefined;
     }
   | { readonly kind: 'unknown' }
+  | { readonly kind: 'source-not-allowed' }
   | { readonly kind: 'too-large'; readonly maxBytes: number }
   | Extract<IngressSettlement, { kind: 'rate-limited' | 'hop-limit' }>;
 
@@ -79,6 +81,8 @@ export async function verifyRequest(
     const holder = await holderOf(ports, target, ages.secretsMaxAgeMs);
     if (holder === undefined) return { kind: 'unknown' };
     const { secrets, account } = holder;
+    // With the remembered list: a stranger's flood must not cause one read each.
+    if (!allowSources(holder.allowedRanges)(request.sourceIp)) return { kind: 'source-not-allowed' };
     const known = account === undefined ? admittedAlways : isRefusedAlready(ports, account);
     if (known.kind === 'limited') return rateLimited(known);
     // Only now: an unknown URL answers `unknown`.
@@ -106,6 +110,7 @@ export function rateLimited({
 /** The holder of the secrets that verify the requests of a URL. */
 interface SecretHolder {
   readonly secrets: SecretValues;
+  readonly allowedRanges: readonly string[] | undefined;
   /** Undefined at the URL for all accounts. */
   readonly account: Account | undefined;
 }
@@ -118,9 +123,11 @@ async function holderOf(
 ): Promise<SecretHolder | undefined> {
   if (id === undefined) {
     const settings = await ports.settings.get(integration, maxAgeMs);
-    return settings === undefined ? undefined : { secrets: settings.secrets, account: undefined };
+    return settings === undefined
+      ? undefined
+      : { secrets: settings.secrets, allowedRanges: settings.allowedRanges, account: undefined };
   }
   const account = await ports.accounts.get(id, maxAgeMs);
   if (account?.integration !== integration || account.closed === true) return undefined;
-  return { secrets: account.secrets, account };
+  return { secrets: account.secrets, allowedRanges: account.allowedRanges, account };
 }

@@ -63,6 +63,7 @@ function toWebhookRequest(event: APIGatewayProxyEventV2, ingressUrl: string): We
     query: event.rawQueryString,
     headers: Object.fromEntries(headers),
     body: Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8'),
+    sourceIp: event.requestContext.http.sourceIp,
   };
 }
 

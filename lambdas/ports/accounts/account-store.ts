@@ -20,6 +20,8 @@ export interface Account {
   readonly credentialKind?: string | undefined;
   /** `off` where the syncs that its definition declares are not wanted. @default 'on' */
   readonly syncs?: 'on' | 'off' | undefined;
+  /** Address ranges (CIDR) from which its webhooks may come; undefined for all. */
+  readonly allowedRanges?: readonly string[] | undefined;
   /** Secrets that the account waits for; absent if it waits for none. */
   readonly capture?: Capture;
   /** Days that the raw archive keeps its requests; absent for the deployment's retention. */

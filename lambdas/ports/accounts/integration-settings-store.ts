@@ -14,6 +14,8 @@ export interface IntegrationSettings {
   readonly secrets: Readonly<Record<string, string | readonly string[]>>;
   /** Secrets that the integration waits for; absent if it waits for none. */
   readonly capture?: Capture;
+  /** Address ranges (CIDR) from which requests to the one URL may come; absent for all. */
+  readonly allowedRanges?: readonly string[];
   /** Several tenants may share one value of the routing context, and each gets its events. */
   readonly sharedContexts?: true;
   /** The accounts on which its candidate is tried. */

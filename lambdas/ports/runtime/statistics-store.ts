@@ -5,6 +5,7 @@ import type { RejectionReason } from '../../engine/request/rejection-reason.ts';
 export type RejectedBy =
   | RejectionReason
   | 'url-unknown'
+  | 'source-not-allowed'
   | 'method-not-allowed'
   | 'body-too-large'
   | 'body-malformed'

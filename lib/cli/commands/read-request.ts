@@ -14,6 +14,7 @@ const requestSchema = z.looseObject({
   headers: z.record(z.string(), z.union([headerValue, z.array(headerValue)])).nullish(),
   body: z.string('expected a string: JSON too, exactly as it was sent').nullish(),
   body_base64: z.base64().nullish(),
+  source_ip: z.union([z.ipv4(), z.ipv6()], 'expected an IPv4 or IPv6 address').nullish(),
 });
 
 /** Read the request of a file, with the defaults of a webhook. */
@@ -26,7 +27,7 @@ export function readRequest(file: string, integration: string): WebhookRequest {
     const meant = known.includes(name) ? undefined : nearestName(name, known);
     if (meant !== undefined) throw new UnusableInput(`${file}: got the key "${name}". Did you mean "${meant}"?`);
   }
-  const { method, headers, body, body_base64: base64 } = parsed.data;
+  const { method, headers, body, body_base64: base64, source_ip: sourceIp } = parsed.data;
   if (body != null && base64 != null)
     throw new UnusableInput(`${file} has both "body" and "body_base64", expected one of them.`);
   const url = parsed.data.url ?? `https://example.com/in/${integration}`;
@@ -41,6 +42,7 @@ export function readRequest(file: string, integration: string): WebhookRequest {
     query,
     headers: joinHeaders(headers ?? {}),
     body: base64 == null ? Buffer.from(body ?? '') : Buffer.from(base64, 'base64'),
+    ...(sourceIp == null ? {} : { sourceIp }),
   };
 }
 

@@ -64,6 +64,8 @@ interface Verification {
     readonly secrets: 'app' | 'account';
   };
   readonly mapping_error?: string;
+  /** What was not checked, and why. */
+  readonly notes?: readonly string[];
   /** Where the data of events violates the schema of its resource; absent if it does not. */
   readonly drift?: readonly EventDrift[];
 }
@@ -81,7 +83,8 @@ export const verifyCommand: Command = {
   help: [
     '--secrets <secrets.json>  {"<name>": "<value>" | ["<value>", …]}, names as the definition declares them',
     '--now <ISO time>          the time to verify at (default: now; UTC if it has no offset)',
-    'request.json is {"method", "url", "headers", "body" or "body_base64"}.',
+    'request.json is {"method", "url", "headers", "body" or "body_base64", "source_ip"}; source_ip, the address of',
+    'the sender, is compared with the allow_from of the definition.',
     'For a signature that does not match, it shows the signed message, secrets masked, and a change that would match.',
     'Exit status: 0 verified or handshake, 1 rejected, 2 unusable input.',
   ],
@@ -122,7 +125,10 @@ async function verifyOffline(
     const response = ingressAnswer({ kind: 'too-large' }, reply);
     return { outcome: 'rejected', reason: 'too-large', response, events: [] };
   }
-  const received = receiveWebhook(prepareWebhook(definition, readXml), request, secrets, nowMs);
+  const webhook = prepareWebhook(definition, readXml);
+  const { sourceIp } = request;
+  if (sourceIp !== undefined && !webhook.allowsSource(sourceIp)) return refusedSource(definition, sourceIp);
+  const received = receiveWebhook(webhook, request, secrets, nowMs);
   // Offline the command fetches nothing: a key that is not among the secrets is missing.
   const reception =
     received.kind === 'key-needed'
@@ -136,6 +142,7 @@ async function verifyOffline(
     response: ingressAnswer(settlement, reply),
     // Ingress determines the account of such a request before it verifies it.
     ...namedContexts(definition, readContextsOf(definition, request)),
+    ...uncheckedSource(definition, request),
   };
   if (settlement.kind !== 'accepted') return { ...settled, events: [] };
   const mapped = await mapRequestOffline(definition, request, secrets, nowMs, resources);
@@ -148,6 +155,24 @@ async function verifyOffline(
         ...driftOf(resources, mapped.events),
       }
     : { ...settled, events: [], mapping_error: mapped.reason };
+}
+
+function refusedSource({ webhook }: WebhookDefinition, sourceIp: string): Verification {
+  return {
+    outcome: 'rejected',
+    reason: 'source-not-allowed',
+    detail: `got ${sourceIp}, expected an address in webhook.allow_from: ${webhook.allow_from?.join(', ')}`,
+    response: ingressAnswer({ kind: 'source-not-allowed' }, webhook.reply),
+    events: [],
+  };
+}
+
+function uncheckedSource(
+  { webhook }: WebhookDefinition,
+  { sourceIp }: WebhookRequest,
+): Pick<Verification, 'notes'> | undefined {
+  if (webhook.allow_from === undefined || sourceIp !== undefined) return undefined;
+  return { notes: ['the address of the sender was not checked: add "source_ip" to the request'] };
 }
 
 function namedContexts(
@@ -201,7 +226,7 @@ function reasonOf(reception: DecidedReception, settlement: IngressSettlement): s
 
 function describe(verification: Verification, resources: PreparedResources): readonly string[] {
   const { outcome, reason, detail, response, events, mapping_error: fault, drift = [] } = verification;
-  const { signed = [], times = [], contexts } = verification;
+  const { signed = [], times = [], contexts, notes = [] } = verification;
   const isProblem = response.headers['content-type'] === 'application/problem+json';
   const body = isProblem ? (JSON.parse(response.body) as { readonly detail: string }).detail : response.body;
   return [
@@ -213,6 +238,7 @@ function describe(verification: Verification, resources: PreparedResources): rea
       : [
           `contexts: ${contexts.account_context} ${contexts.values.map((value) => JSON.stringify(value)).join(', ') || 'none'}${contexts.secrets === 'account' ? '; at the URL for all accounts, their secrets verify' : ''}`,
         ]),
+    ...notes.map((note) => `note: ${note}`),
     ...(fault === undefined ? [] : [`mapping error: ${fault}`]),
     ...(outcome === 'verified' && fault === undefined && response.status < 300
       ? [count(events.length, 'event'), ...events.map((event) => JSON.stringify(event, undefined, 2))]

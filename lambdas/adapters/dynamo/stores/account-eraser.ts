@@ -33,7 +33,7 @@ export function createDynamoAccountEraser(client: DynamoDBClient, table: string)
         Key: toItem({ id }),
         // Raises the revision, so that a caller that read the row before cannot write it back.
         UpdateExpression:
-          'SET closed = :true, secrets = :nothing, #context = :noContext REMOVE #capture, #name, metadata, rawRetentionDays, archiveKey, baseUrl, #share, credentialKind, syncs, canary ADD revision :one',
+          'SET closed = :true, secrets = :nothing, #context = :noContext REMOVE #capture, #name, metadata, rawRetentionDays, archiveKey, baseUrl, #share, credentialKind, syncs, canary, allowedRanges ADD revision :one',
         ...ofTenant,
         ExpressionAttributeNames: { '#context': 'context', '#capture': 'capture', '#name': 'name', '#share': 'share' },
         ExpressionAttributeValues: toItem({

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { addressRangeList } from '../../outbound/address-range-schema.ts';
 import { operation } from '../operation.ts';
 import {
   fitsRow,
@@ -68,6 +69,10 @@ const syncs = z
     'Whether the account gets the syncs that its integration declares, once it has credentials. `off` removes them; syncs that were posted stay. Default: on.',
   );
 
+const allowedRanges = addressRangeList.describe(
+  'Address ranges in CIDR form from which its webhooks may come, at its own URL and where its secrets verify those of the URL for all accounts. Others are answered 403, in addition to what the integration refuses. Empty: all addresses.',
+);
+
 const accountBody = z.strictObject({
   id: identifier.optional(),
   tenant: tenantName.optional(),
@@ -77,6 +82,7 @@ const accountBody = z.strictObject({
   base_url: baseUrl.optional(),
   share: share.optional(),
   syncs: syncs.optional(),
+  allowed_ranges: allowedRanges.optional(),
   context: context.default({}),
   capture: captureRequest.optional(),
   name: label.optional().describe('A name for people.'),
@@ -95,6 +101,7 @@ const accountPatch = z.strictObject({
   base_url: baseUrl.nullable().optional(),
   share: share.nullable().optional(),
   syncs: syncs.optional(),
+  allowed_ranges: allowedRanges.nullable().optional(),
   name: label.nullable().optional(),
   metadata: metadata.nullable().optional(),
 });
@@ -119,6 +126,7 @@ const account = z
     base_url: z.string().nullable(),
     share: z.number(),
     syncs: z.enum(['on', 'off']),
+    allowed_ranges: z.array(z.string()).describe('Empty: its webhooks may come from every address.'),
     credentials: z
       .object({ type: z.string(), expires_at: time.nullable(), updated_at: time })
       .nullable()
@@ -147,6 +155,7 @@ const example = {
   base_url: null,
   share: 1,
   syncs: 'on' as const,
+  allowed_ranges: [],
   credentials: { type: 'bearer', expires_at: null, updated_at: '2026-11-27T12:00:00.000Z' },
   status: 'active' as const,
   status_reason: null,

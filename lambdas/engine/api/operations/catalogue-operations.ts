@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { addressRangeList } from '../../outbound/address-range-schema.ts';
 import { operation } from '../operation.ts';
 import { cursorText, fitsRow, identifier, instant, listQuery, pageOf, secretValue, time } from '../shared-schema.ts';
 import { captureRequest, captureView } from './account-operations.ts';
@@ -10,6 +11,12 @@ const settingsBody = z.strictObject({
     .optional()
     .describe('For the URL that serves all accounts. Left out beside `client` or `canary`, the stored ones stay.'),
   capture: captureRequest.optional(),
+  allowed_ranges: addressRangeList
+    .nullable()
+    .optional()
+    .describe(
+      'Address ranges in CIDR form from which requests to the URL for all accounts may come; others are answered 403. Empty or null: all addresses. Left out, the stored ones stay; alone, all else stays.',
+    ),
   shared_contexts: z
     .boolean()
     .default(false)
@@ -164,6 +171,7 @@ const settings = z
     client_id: z.string().nullable().describe('Of the OAuth client.'),
     redirect_uri: z.string().nullable().describe('The URL to register at the provider, for consents.'),
     capture: captureView.optional(),
+    allowed_ranges: z.array(z.string()).describe('Empty: requests may come from every address.'),
     shared_contexts: z
       .literal(true)
       .optional()
@@ -371,6 +379,7 @@ export const catalogueOperations = {
         webhook_url: 'https://api.example.com/in/hibob',
         client_id: null,
         redirect_uri: null,
+        allowed_ranges: [],
       },
     },
   }),

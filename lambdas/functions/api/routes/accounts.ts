@@ -89,6 +89,7 @@ export function plainAccountView(account: Account) {
     base_url: account.baseUrl ?? null,
     share: account.share ?? 1,
     syncs: account.syncs ?? ('on' as const),
+    allowed_ranges: account.allowedRanges ?? [],
     ...captureView(account.capture),
     created_at: account.createdAt,
   };
@@ -133,6 +134,7 @@ async function handleCreateAccount(
     tenant,
     mayClaim,
     baseUrl: body.base_url,
+    allowedRanges: body.allowed_ranges,
     createdAt: credentials?.stored.incarnation,
     credentialKind: credentials?.stored.kind,
   });
@@ -175,13 +177,14 @@ async function handleUpdateAccount(
 ): Promise<ApiAnswer<'updateAccount'>> {
   const account = await findAccount(ports, call);
   const mayClaim = call.principal.tenant === null;
-  const { base_url: baseUrl, credentials: given, ...change } = call.body;
+  const { base_url: baseUrl, allowed_ranges: allowedRanges, credentials: given, ...change } = call.body;
   const credentials = await tryChangedCredentials(ports, account, call.body);
   const definition = await ports.integrations.get(account.integration);
   const before = withoutQuery(await accountView(ports, account));
   const update = await updateAccount(ports, account.id, {
     ...change,
     baseUrl,
+    allowedRanges,
     mayClaim,
     credentialKind: given === null ? null : credentials?.stored.kind,
   });

@@ -47,6 +47,7 @@ async function settingsView(ports: ApiPorts, integration: string, settings: Inte
         ? null
         : redirectUriOf(ports, integration),
     ...captureView(settings.capture),
+    allowed_ranges: settings.allowedRanges ?? [],
     ...(settings.sharedContexts === true ? { shared_contexts: true as const } : {}),
     ...(settings.canary === undefined ? {} : { canary: await canaryView(ports, integration, settings.canary) }),
   };
@@ -111,22 +112,21 @@ async function answerSettings(
 
 async function handleConfigureIntegration(
   ports: ApiPorts,
-  {
-    params,
-    body: { secrets, capture, shared_contexts: sharedContexts, client, canary },
-  }: ApiCall<'configureIntegration'>,
+  { params, body }: ApiCall<'configureIntegration'>,
 ): Promise<ApiAnswer<'configureIntegration'>> {
   const integration = params['integration'] ?? '';
+  const { secrets, capture, shared_contexts: sharedContexts, client, canary, allowed_ranges: allowedRanges } = body;
   if (client !== undefined) await setClient(ports, integration, client);
   if (canary !== undefined) await setCanary(ports, integration, canary);
   const isRestKept = client !== undefined || canary !== undefined;
-  if (isRestKept && secrets === undefined && capture === undefined && !sharedContexts)
+  if (isRestKept && secrets === undefined && capture === undefined && !sharedContexts && allowedRanges === undefined)
     return answerSettings(ports, integration, await ports.settings.get(integration, 0));
   const configuration = await configureIntegration(ports, {
     integration,
-    secrets: secrets ?? {},
+    secrets,
     capture,
     sharedContexts,
+    allowedRanges: allowedRanges === null ? [] : allowedRanges,
   });
   switch (configuration.kind) {
     case 'configured':
