@@ -19,6 +19,40 @@ function expectProblem(answer: Answer, status: number): void {
   expect(JSON.stringify(answer.body)).not.toMatch(/node_modules|\.mjs|\.ts:|\\n *at |dynamo|Tributary-|arn:/i);
 }
 
+describe('a webhook from an address that its account does not allow', () => {
+  test('fails when it is sent, with 403, whatever X-Forwarded-For says, and is counted', async () => {
+    const { account, post, call, eventually } = running();
+    const { url, id } = await account('github', { tenant: 'fenced', secret: 'fenced secret' });
+    const body = githubIssue(815);
+    const headers = {
+      'x-github-event': 'issues',
+      'x-github-delivery': 'fenced-1',
+      'x-hub-signature-256': await sign('fenced secret', body),
+    };
+    const changed = await call('PATCH', `/v1/accounts/${id}`, { allowed_ranges: ['192.0.2.0/24', '2001:db8::/32'] });
+    expect(changed.body).toMatchObject({ allowed_ranges: ['192.0.2.0/24', '2001:db8::/32'] });
+    const refused = await post(url, body, { ...headers, 'x-forwarded-for': '192.0.2.7' });
+    expectProblem(refused, 403);
+    expect(refused.body).toMatchObject({ reason: 'source-not-allowed' });
+    await eventually(async () => {
+      const stats = await call('GET', '/v1/stats?tenant=fenced');
+      return JSON.stringify(stats.body).includes('source-not-allowed');
+    });
+    expect((await call('GET', '/v1/events?tenant=fenced')).body).toMatchObject({ data: [] });
+    expect((await call('PATCH', `/v1/accounts/${id}`, { allowed_ranges: ['everywhere'] })).status).toBe(422);
+  });
+
+  test('passes from one that it allows', async () => {
+    const { account, post, call } = running();
+    const { url, id } = await account('github', { tenant: 'open', secret: 'open secret' });
+    await call('PATCH', `/v1/accounts/${id}`, { allowed_ranges: ['127.0.0.0/8', '::1/128'] });
+    const body = githubIssue(816);
+    const signature = await sign('open secret', body);
+    const headers = { 'x-github-event': 'issues', 'x-github-delivery': 'open-1', 'x-hub-signature-256': signature };
+    expect((await post(url, body, headers)).status).toBe(200);
+  });
+});
+
 describe('a webhook from provider to subscriber', () => {
   test('GitHub, signed by its own library, reaches a subscriber that verifies with standardwebhooks, and the feed', async () => {
     const { account, subscriber, post, call, eventually } = running();

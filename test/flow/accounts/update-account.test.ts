@@ -181,6 +181,61 @@ describe('a URL token', () => {
   });
 });
 
+describe('the addresses from which webhooks may come', () => {
+  const shared = { ...staffWith({}), routing: { ...staffWith({}).routing, secrets: 'app' } } as typeof definition;
+  const settingsOf = (engine: FakeEngine) => engine.settings.get('staff', 0);
+  const configure = (engine: FakeEngine, change: Partial<Parameters<typeof configureIntegration>[1]>) =>
+    configureIntegration(engine.adminPorts, { integration: 'staff', ...change });
+  const one = ['192.0.2.0/24'];
+
+  test('of an account are replaced, stay when a change leaves them out, and an empty list or null clears them', async () => {
+    const engine = await prepare();
+    await update(engine, { allowedRanges: one });
+    expect(await accountOf(engine)).toMatchObject({ allowedRanges: one });
+    await update(engine, { name: 'Acme' });
+    expect(await accountOf(engine)).toMatchObject({ allowedRanges: one, name: 'Acme' });
+    for (const none of [[], null]) {
+      await update(engine, { allowedRanges: one });
+      await update(engine, { allowedRanges: none });
+      expect((await accountOf(engine))?.allowedRanges).toBeUndefined();
+    }
+  });
+
+  test('of the URL for all accounts change alone, without the secrets, which nobody could send again', async () => {
+    const engine = createFakeEngine(shared);
+    await configure(engine, { secrets: { signing_secret: 'x' }, sharedContexts: true });
+    await configure(engine, { allowedRanges: one });
+    expect(await settingsOf(engine)).toMatchObject({
+      secrets: { signing_secret: 'x' },
+      sharedContexts: true,
+      allowedRanges: one,
+    });
+    await configure(engine, { allowedRanges: [] });
+    expect(await settingsOf(engine)).toMatchObject({ secrets: { signing_secret: 'x' }, sharedContexts: true });
+    expect(await settingsOf(engine)).not.toHaveProperty('allowedRanges');
+  });
+
+  test('of the URL for all accounts stay when its secret rotates', async () => {
+    const engine = createFakeEngine(shared);
+    await configure(engine, { secrets: { signing_secret: 'x' }, allowedRanges: one });
+    await configure(engine, { secrets: { signing_secret: 'y' } });
+    expect(await settingsOf(engine)).toMatchObject({ secrets: { signing_secret: 'y' }, allowedRanges: one });
+  });
+
+  test('fails when a request to the URL for all accounts comes from another address', async () => {
+    const engine = createFakeEngine(shared);
+    await configure(engine, { secrets: { signing_secret: 'a secret of acme' }, allowedRanges: one });
+    const send = (sourceIp: string) =>
+      receiveProviderRequest(
+        engine.receivePorts,
+        { integration: 'staff' },
+        { ...staffRequest({ company: '636192', changes: [] }), sourceIp },
+      );
+    expect((await send('192.0.2.7')).kind).toBe('accepted');
+    expect(await send('198.51.100.7')).toEqual({ kind: 'source-not-allowed' });
+  });
+});
+
 describe('the routing values of an account', () => {
   const parked = (company: string, rawId = `raw_${company}`) =>
     rawMessage(rawId, [], {

@@ -121,6 +121,19 @@ describe('a request to a URL that verifies with the secrets of accounts', () => 
     expect(queuedOf(engine)).toEqual([]);
   });
 
+  test('fails when the account does not take webhooks from its address, with the answer that every stranger gets', async () => {
+    const engine = await prepare();
+    await connect(engine, 'initech', '3', { allowedRanges: ['192.0.2.0/24'] });
+    const sendFrom = (sourceIp: string, company: string, signer: string) =>
+      receiveProviderRequest(engine.receivePorts, shared, requestOf({ company }, signer, { sourceIp }));
+    expect(await sendFrom('192.0.2.7', '3', 'initech')).toMatchObject({ kind: 'accepted' });
+    expect(await sendFrom('198.51.100.7', '1', 'acme')).toMatchObject({ kind: 'accepted' });
+    const refused = await sendFrom('198.51.100.7', '3', 'initech');
+    expect(refused).toEqual(await sendFrom('198.51.100.7', '999', 'initech'));
+    expect(refused).toMatchObject({ reason: 'account-unverified' });
+    expect(queuedOf(engine)).toEqual(['acc_initech', 'acc_acme']);
+  });
+
   test('fails when it holds items of two accounts; one account may have several items', async () => {
     const engine = await prepare();
     await connect(engine, 'initech', ['3', '4']);

@@ -24,6 +24,40 @@ async function verify(request: unknown, secrets: unknown = { signing_secret: 's3
   return { exitCode, ...(JSON.parse(output) as Record<string, unknown>) };
 }
 
+describe('the address of the sender', () => {
+  const request = { headers: signed(event), body: event };
+  const allowing = () => writeIntegration(folder, { more: ', allow_from: [192.0.2.0/24, "2001:db8::/32"]' });
+
+  test('is compared with the ranges of the definition, before anything else', async () => {
+    allowing();
+    expect(await verify({ ...request, source_ip: '192.0.2.7' })).toMatchObject({ exitCode: 0, outcome: 'verified' });
+    expect(await verify({ ...request, headers: {}, source_ip: '198.51.100.7' })).toMatchObject({
+      exitCode: 1,
+      outcome: 'rejected',
+      reason: 'source-not-allowed',
+      detail: 'got 198.51.100.7, expected an address in webhook.allow_from: 192.0.2.0/24, 2001:db8::/32',
+      response: { status: 403 },
+      events: [],
+    });
+  });
+
+  test('is noted as unchecked where the request does not tell it', async () => {
+    expect(await verify(request)).not.toHaveProperty('notes');
+    allowing();
+    expect(await verify(request)).toMatchObject({
+      outcome: 'verified',
+      notes: ['the address of the sender was not checked: add "source_ip" to the request'],
+    });
+  });
+
+  test('fails when it is no address', async () => {
+    const files = [folder.write('request.json', { ...request, source_ip: 'localhost' })];
+    const { exitCode, output } = await folder.run(['verify', 'staff', ...files]);
+    expect(exitCode).toBe(2);
+    expect(output).toContain('expected an IPv4 or IPv6 address');
+  });
+});
+
 describe('a verified request', () => {
   test("gets the definition's reply, and its events are told", async () => {
     expect(await verify({ method: 'POST', url: null, headers: signed(event), body: event })).toEqual({
