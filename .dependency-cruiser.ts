@@ -33,6 +33,7 @@ const engineRooms = [
   'schema-versions',
   'shaping',
   'reception',
+  'destination',
   'delivery',
   'signing',
   'endpoint-auth',

@@ -103,6 +103,7 @@ function defaultsOf(stage: Stage): Settings {
     egressAllowedRanges: local ? ['127.0.0.0/8', '::1/128'] : [],
     ownOrigins: [],
     connectReturnOrigins: local ? ['http://localhost:*', 'http://127.0.0.1:*'] : [],
+    ownAccountDestinations: false,
     vpcSubnetIds: [],
     vpcSecurityGroupIds: [],
     executeApiEndpoint: 'open',

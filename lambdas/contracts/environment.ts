@@ -82,6 +82,10 @@ export const environmentKeys = {
   providerHosts: 'TRIBUTARY_PROVIDER_HOSTS',
   /** Origins to which a consent may lead back (comma separated); `:*` at the end stands for any port. */
   connectReturnOrigins: 'TRIBUTARY_CONNECT_RETURN_ORIGINS',
+  /** The deployment's AWS account as a trust policy names it: `arn:aws:iam::111111111111:root`. */
+  ownPrincipal: 'TRIBUTARY_OWN_PRINCIPAL',
+  /** `true` where destinations may be in the deployment's own AWS account. */
+  ownAccountDestinations: 'TRIBUTARY_OWN_ACCOUNT_DESTINATIONS',
   /** Origins of this deployment (comma separated): no outbound call goes there. */
   ownOrigins: 'TRIBUTARY_OWN_ORIGINS',
 } as const;
@@ -208,6 +212,8 @@ export const functionEnvironments = {
   ],
   api: [
     environmentKeys.stage,
+    environmentKeys.ownPrincipal,
+    environmentKeys.ownAccountDestinations,
     environmentKeys.publicUrl,
     environmentKeys.ingressUrl,
     environmentKeys.accountsTable,

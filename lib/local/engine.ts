@@ -4,8 +4,12 @@ import { SQSClient } from '@aws-sdk/client-sqs';
 import { connectSources } from './connect-sources.ts';
 import type { BusEvent } from './emulators/event-bus.ts';
 import { provision } from './emulators/provision.ts';
+import type { ForeignRole } from './emulators/role-service.ts';
+import type { StreamRecord } from './emulators/stream-service.ts';
+import { enforcePermissions } from './enforce-permissions.ts';
 import { LocalEngineError } from './errors.ts';
 import type { JudgeCall } from './faults/call-gate.ts';
+import type { Caller } from './iam/may-call.ts';
 import { createMetricLedger, type MetricLedger } from './metric-ledger.ts';
 import type { FunctionLogLine } from './sandbox/function-log.ts';
 import { createFunctionPool, type FunctionPool, type InvocationCounts } from './sandbox/function-pool.ts';
@@ -79,6 +83,13 @@ export interface LocalEngine {
   /** Events that functions put on event buses, oldest first. */
   busEvents(): readonly BusEvent[];
   clientConfig(service: 'sqs' | 's3' | 'dynamodb' | 'eventbridge' | 'kms'): LocalClientConfig;
+  /** What subscribers have in their own AWS accounts. */
+  readonly subscribers: {
+    createRole(role: ForeignRole): void;
+    createStream(arn: string): void;
+    /** Records of all streams, oldest first. */
+    records(): readonly StreamRecord[];
+  };
   /** Environment of a function in the template: it names the function's tables, queues and buckets. */
   environment(functionName: string): Readonly<Record<string, string>>;
   /** How a function's invocations ended so far. */
@@ -136,12 +147,13 @@ async function start(
   const { machineLoad = createMachineLoad() } = options;
   const assembly = await readStackAssembly(options.assemblyDir, options.stackName);
   const clock = createEngineClock();
-  const servers = await startServers(options, clock, undo);
+  let admit = async (_: Caller): Promise<void> => {};
+  const servers = await startServers(options, clock, (session) => admit(session), undo);
   const { eventBus, http, functionUrl } = servers;
   const emulators = endpointsOf(servers);
   const pools: FunctionPool[] = [];
   const endpoints =
-    options.judgeCall === undefined ? emulators : await gateAll(emulators, options.judgeCall, pools, undo);
+    options.judgeCall === undefined ? emulators : await gateAll(emulators, servers, options.judgeCall, pools, undo);
   const model = withHosts(readStackModel(assembly, endpoints), options.hosts ?? []);
   const clientConfig: LocalEngine['clientConfig'] = (service) => ({
     endpoint: emulators[service],
@@ -150,7 +162,7 @@ async function start(
   });
   const clients = openClients(clientConfig, endpoints, undo);
   servers.keyService.createKeys(model.keyArns);
-  await enforcePermissions(servers, model);
+  admit = await enforcePermissions(servers, model);
   const provisioned = provision(model, clients);
 
   const metrics = createMetricLedger();
@@ -177,6 +189,11 @@ async function start(
     metrics,
     busEvents: () => eventBus.events(),
     clientConfig,
+    subscribers: {
+      createRole: (role) => servers.roleService.createRole(role),
+      createStream: (streamArn) => servers.streamService.createStream(streamArn),
+      records: () => servers.streamService.records(),
+    },
     environment: (name) => find(name).model.environment,
     invocations: (name) => find(name).counts(),
     invoke: (name, event) => find(name).invoke(event),
@@ -201,22 +218,6 @@ function openClients(
   const poller = new SQSClient({ ...clientConfig('sqs'), endpoint: endpoints.sqs, md5: false });
   undo.push(() => [sqs, s3, dynamodb, poller].forEach((client) => client.destroy()));
   return { sqs, s3, dynamodb, poller };
-}
-
-/** Make the emulators check permissions, before any function runs: a bundle may call AWS while it loads. */
-async function enforcePermissions(
-  { dynalite, fauxqs, eventBus, keyService }: Servers,
-  model: StackModel,
-): Promise<void> {
-  const rules = {
-    ownAccessKeyId: localCredentials.accessKeyId,
-    callers: model.functions.map(({ caller }) => caller),
-    keyByResource: model.keyByResource,
-    partitionKeys: model.partitionKeys,
-  };
-  eventBus.enforce(rules);
-  keyService.enforce(rules);
-  await Promise.all([dynalite, fauxqs].map((emulator) => emulator.enforce(rules)));
 }
 
 async function advanceClock(

@@ -1,8 +1,11 @@
 import { type Emulator, startEmulator } from './emulators/emulator.ts';
 import { type BusEvent, type EventBus, startEventBus } from './emulators/event-bus.ts';
 import { type KeyService, startKeyService } from './emulators/key-service.ts';
+import { type RoleService, startRoleService } from './emulators/role-service.ts';
+import { type StreamService, startStreamService } from './emulators/stream-service.ts';
 import type { LocalEngineError } from './errors.ts';
 import { type CallGate, type JudgeCall, startCallGate } from './faults/call-gate.ts';
+import type { Caller } from './iam/may-call.ts';
 import type { FunctionPool } from './sandbox/function-pool.ts';
 import { localCredentials } from './sandbox/runtime-environment.ts';
 import { type HttpSource, listenHttp } from './sources/http-source.ts';
@@ -23,6 +26,8 @@ export interface Servers {
   readonly fauxqs: Emulator;
   readonly eventBus: EventBus;
   readonly keyService: KeyService;
+  readonly roleService: RoleService;
+  readonly streamService: StreamService;
   readonly http: HttpSource;
   /** Listens for the requests of a function URL. */
   readonly functionUrl: HttpSource;
@@ -31,6 +36,7 @@ export interface Servers {
 export async function startServers(
   { port, onBusEvent, onFailure }: ServerOptions,
   clock: EngineClock,
+  admit: (session: Caller) => Promise<void>,
   undo: (() => unknown)[],
 ): Promise<Servers> {
   const undone = async <T extends { stop(): Promise<void> }>(starting: Promise<T>): Promise<T> => {
@@ -44,11 +50,13 @@ export async function startServers(
     undone(startEmulator('fauxqs', crashed)),
     undone(startEventBus(() => clock.now(), onBusEvent)),
     undone(startKeyService()),
+    undone(startRoleService(() => clock.now(), admit)),
+    undone(startStreamService()),
     undone(listenHttp(port)),
     undone(listenHttp(0)),
   ]);
   // All have settled, so `undo` holds every server that started when one of them throws.
-  const [dynalite, fauxqs, eventBus, keyService, http, functionUrl] = results;
+  const [dynalite, fauxqs, eventBus, keyService, roleService, streamService, http, functionUrl] = results;
   const failure = results.find((result) => result.status === 'rejected');
   if (failure !== undefined) throw failure.reason;
   return {
@@ -56,18 +64,23 @@ export async function startServers(
     fauxqs: (fauxqs as PromiseFulfilledResult<Emulator>).value,
     eventBus: (eventBus as PromiseFulfilledResult<EventBus>).value,
     keyService: (keyService as PromiseFulfilledResult<KeyService>).value,
+    roleService: (roleService as PromiseFulfilledResult<RoleService>).value,
+    streamService: (streamService as PromiseFulfilledResult<StreamService>).value,
     http: (http as PromiseFulfilledResult<HttpSource>).value,
     functionUrl: (functionUrl as PromiseFulfilledResult<HttpSource>).value,
   };
 }
 
-export function endpointsOf({ dynalite, fauxqs, eventBus, keyService, http, functionUrl }: Servers): LocalEndpoints {
+export function endpointsOf(servers: Servers): LocalEndpoints {
+  const { dynalite, fauxqs, eventBus, keyService, roleService, streamService, http, functionUrl } = servers;
   return {
     sqs: fauxqs.endpoint,
     s3: fauxqs.endpoint,
     dynamodb: dynalite.endpoint,
     eventbridge: eventBus.endpoint,
     kms: keyService.endpoint,
+    kinesis: streamService.endpoint,
+    sts: roleService.endpoint,
     http: `http://localhost:${http.port}`,
     functionUrl: `http://localhost:${functionUrl.port}`,
   };
@@ -76,10 +89,13 @@ export function endpointsOf({ dynalite, fauxqs, eventBus, keyService, http, func
 /** Put a gate in front of each emulator. @returns The endpoints of the gates, which functions use instead. */
 export async function gateAll(
   emulators: LocalEndpoints,
+  { roleService }: Pick<Servers, 'roleService'>,
   judge: JudgeCall,
   pools: readonly FunctionPool[],
   undo: (() => unknown)[],
 ): Promise<LocalEndpoints> {
+  // A function that has assumed a role calls with the key of the session.
+  const callerKeyOf = (accessKeyId: string) => roleService.assumedBy(accessKeyId) ?? accessKeyId;
   const gate = async (target: string): Promise<CallGate> => {
     const started = await startCallGate({
       target,
@@ -87,7 +103,7 @@ export async function gateAll(
       callerOf: (accessKeyId) =>
         accessKeyId === localCredentials.accessKeyId
           ? 'poller'
-          : pools.find(({ model }) => model.caller.accessKeyId === accessKeyId)?.model.label,
+          : pools.find(({ model }) => model.caller.accessKeyId === callerKeyOf(accessKeyId))?.model.label,
       kill: (caller) => void pools.find(({ model }) => model.label === caller)?.killBusy(),
     });
     undo.push(() => started.stop());
@@ -97,6 +113,8 @@ export async function gateAll(
   const dynalite = await gate(emulators.dynamodb);
   const eventBus = await gate(emulators.eventbridge);
   const keyService = await gate(emulators.kms);
+  const streams = await gate(emulators.kinesis);
+  const roles = await gate(emulators.sts);
   return {
     ...emulators,
     sqs: fauxqs.endpoint,
@@ -104,5 +122,7 @@ export async function gateAll(
     dynamodb: dynalite.endpoint,
     eventbridge: eventBus.endpoint,
     kms: keyService.endpoint,
+    kinesis: streams.endpoint,
+    sts: roles.endpoint,
   };
 }

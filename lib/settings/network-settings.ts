@@ -42,6 +42,15 @@ export const networkSettings = {
     )
     .describe('a list of origins without a path or a trailing slash, such as "https://app.example.com"'),
   /**
+   * Whether subscriptions may send to queues, buses and streams of the AWS account that the stack is in. Whoever may
+   * create a subscription may then name every role of the account that begins with `tributary-`: such a role must
+   * require the external id of its subscription.
+   * @default false
+   */
+  ownAccountDestinations: z
+    .preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean())
+    .describe('true or false'),
+  /**
    * Private subnets for the functions that call out, best in two zones; as text, separated by commas. They need a route
    * to the internet and to SQS and EventBridge: a NAT gateway (33 USD a month, and 0.045 USD for each GB), from whose
    * address callbacks then come. Gateway endpoints for DynamoDB and S3 are free.

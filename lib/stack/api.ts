@@ -8,6 +8,7 @@ import type { EngineFunction } from '../constructs/engine-function.ts';
 import type { PublicHttpApi } from '../constructs/public-http-api.ts';
 import type { WorkQueue } from '../constructs/work-queue.ts';
 import type { Deliver } from './deliver.ts';
+import { grantDestinations } from './destinations.ts';
 import type { EngineBuilder } from './engine-builder.ts';
 import { grantProviderCalls } from './enrich.ts';
 import type { Govern } from './govern.ts';
@@ -69,6 +70,8 @@ export function createApi(
   buckets.payloads.grantGet(api);
   // The stored answer of a request with an idempotency key may be larger than a row.
   buckets.payloads.grantPut(api);
+  // Tests of subscriptions.
+  grantDestinations(builder, api);
   addRoutes(builder, parts, api);
   credentialsAlarm(builder);
 }

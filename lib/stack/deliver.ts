@@ -5,6 +5,7 @@ import { environmentKeys, type FunctionName } from '../../lambdas/contracts/envi
 import { limits } from '../../lambdas/contracts/limits.ts';
 import { type EndpointNote, metricsNamespace } from '../../lambdas/contracts/outcomes.ts';
 import { batchOf } from '../constructs/work-queue.ts';
+import { grantDestinations } from './destinations.ts';
 import type { EngineBuilder } from './engine-builder.ts';
 import type { Storage } from './storage.ts';
 
@@ -54,6 +55,7 @@ export function createDeliver(builder: EngineBuilder, { tables, buckets }: Stora
     deliveryQueue.queue.grantSendMessages(sender);
     drainQueue.queue.grantSendMessages(sender);
     defaultBus.grantPutEventsTo(sender);
+    grantDestinations(builder, sender);
   }
   // Query: the feed, for ordered subscriptions and replays. GetItem: the replay.
   tables.events.grant(drain, 'Query');

@@ -1,5 +1,6 @@
 import { type EnvironmentKey, environmentKeys } from '../../lambdas/contracts/environment.ts';
 import type { TributaryConfig } from '../config.ts';
+import { ownPrincipal } from './destinations.ts';
 import type { HttpApis } from './http-apis.ts';
 
 /** Environment keys whose values come from settings, and the origins under which the stack is called. */
@@ -32,6 +33,8 @@ export function settingsEnvironment(
     [environmentKeys.egressAllowedRanges]: config.egressAllowedRanges.join(','),
     [environmentKeys.egressAllowHttp]: String(config.egressAllowHttp),
     [environmentKeys.connectReturnOrigins]: config.connectReturnOrigins.join(','),
+    [environmentKeys.ownPrincipal]: ownPrincipal,
+    [environmentKeys.ownAccountDestinations]: String(config.ownAccountDestinations),
     // The local runner sets it.
     [environmentKeys.providerHosts]: '',
   };

@@ -31,6 +31,8 @@ export const bundles: Section = {
       eventbridge: nowhere,
       functionUrl: nowhere,
       kms: nowhere,
+      kinesis: nowhere,
+      sts: nowhere,
       http: nowhere,
     };
     const model = readStackModel(await readStackAssembly(assemblyDir, stackName), endpoints);

@@ -142,6 +142,7 @@ export function createFakeApi({
     resources: engine.resources,
     expressions: engine.expressions,
     egress: engine.egress,
+    ownAccount: engine.ownAccount,
     clock: engine.clock,
     pause: engine.pause,
     randomness: engine.randomness,

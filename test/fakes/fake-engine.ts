@@ -120,6 +120,7 @@ export function createFakeEngine(
   const notices = createInMemoryNotices();
   const operations = createOutcomeTally();
   const egress = createProgrammableEgress();
+  const ownAccount = { principal: 'arn:aws:iam::111111111111:root', isAllowed: false };
   const pause = pauseOn(clock);
   const rawQueue = createInMemoryQueue(clock);
   // An inbox hides received messages for a minute.
@@ -212,6 +213,7 @@ export function createFakeEngine(
     notices,
     operations,
     egress,
+    ownAccount,
     randomness,
     pause,
     rawQueue,
@@ -337,7 +339,7 @@ export function createFakeEngine(
       pollQueue: pollQueueOn(pollQueue),
       clock,
     } satisfies DispatchPorts & RestartPorts & DispatchFetchesPorts & DispatchSyncsPorts,
-    manageSubscriptionPorts: { ...drainPorts, tenants, egress, quotas } satisfies ManageSubscriptionPorts,
+    manageSubscriptionPorts: { ...drainPorts, tenants, egress, ownAccount, quotas } satisfies ManageSubscriptionPorts,
     exportPorts: {
       tenants,
       accounts,

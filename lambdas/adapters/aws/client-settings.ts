@@ -4,7 +4,7 @@ import { createHash, createHmac, createSecretKey, type Hash, type Hmac } from 'n
  * SHA-256 and HMAC-SHA-256 for the SDK's signer. The SDK's own implementation passes each key to Node as bytes, which
  * makes an HMAC six times slower than with a `KeyObject`; signing a request takes two.
  */
-class SigningSha256 {
+export class SigningSha256 {
   private readonly secret: string | ArrayBuffer | ArrayBufferView | undefined;
   private hash: Hash | Hmac;
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { limits } from '../../contracts/limits.ts';
+import { type DestinationRequest, destinationSchema } from '../destination/destination-schema.ts';
 import { checkEndpoint, endpointFields } from '../endpoint-auth/endpoint-auth-schema.ts';
 import { resourcePattern, typePattern } from '../feed/filter-schema.ts';
 import { type ShapingOptions, shapingSchema } from '../shaping/shaping-schema.ts';
@@ -14,6 +15,7 @@ const usualTimeoutSeconds = limits.callbackTimeoutMs / 1000;
 
 const names = z.array(z.string().min(1).max(128)).max(100);
 const url = z.string().min(1).max(2048);
+const destination = destinationSchema(url);
 const types = z.array(typePattern).max(100);
 const resources = z.array(resourcePattern).max(100);
 const ordering = z.enum(['none', 'record', 'tenant']);
@@ -56,6 +58,14 @@ const retry = z
       });
   });
 
+/** `url` is short for a destination of type `http`. */
+function toReceiver({ url, destination }: { url?: string | undefined; destination?: DestinationRequest | undefined }) {
+  if (destination === undefined) return { url };
+  return destination.type === 'http' ? { url: destination.url } : { destination };
+}
+
+const oneReceiver = 'give either url or destination';
+
 function toRetry({ schedule_seconds: waits, max_age_seconds: maxAge }: z.output<typeof retry>) {
   return {
     ...(waits === undefined ? {} : { scheduleMs: waits.map((wait) => wait * 1000) }),
@@ -72,7 +82,8 @@ export function subscriptionBody(nowMs: number) {
   return z
     .strictObject({
       id: identifier.optional(),
-      url,
+      url: url.optional().describe('Short for a `destination` of type `http`. One of the two is required.'),
+      destination: destination.optional(),
       tenant: tenantName.nullable().optional(),
       description: label.optional().describe('A name for people.'),
       metadata: metadata.optional(),
@@ -90,13 +101,33 @@ export function subscriptionBody(nowMs: number) {
       ...shapingSchema.shape,
     })
     .superRefine(checkEndpoint(nowMs))
+    .superRefine(({ url, destination }, context) => {
+      if ((url === undefined) === (destination === undefined))
+        context.addIssue({
+          code: 'custom',
+          path: [destination === undefined ? 'url' : 'destination'],
+          message: destination === undefined ? 'required: the URL to post to, or a destination' : oneReceiver,
+        });
+    })
     .transform((body) => {
-      const { id, url, tenant, description, metadata, types, resources, integrations, accounts, ordering, ...rest } =
-        body;
+      const {
+        id,
+        url,
+        destination,
+        tenant,
+        description,
+        metadata,
+        types,
+        resources,
+        integrations,
+        accounts,
+        ordering,
+        ...rest
+      } = body;
       const { rate_per_second, concurrency, retry, disable_after_seconds, signatures, ...settings } = rest;
       const { auth, headers, client_certificate, timeout_seconds, ...shaping } = settings;
       const request = {
-        url,
+        ...toReceiver({ url, destination }),
         description,
         metadata,
         types,
@@ -133,6 +164,7 @@ export function subscriptionPatch(nowMs: number) {
   return z
     .strictObject({
       url: url.optional(),
+      destination: destination.optional(),
       description: change(label),
       metadata: change(metadata),
       types: types.optional(),
@@ -158,16 +190,18 @@ export function subscriptionPatch(nowMs: number) {
       envelope: change(shapingFields.envelope.unwrap()),
       schema_versions: change(shapingFields.schema_versions.unwrap()),
     })
-    .superRefine(({ client_certificate }, context) =>
-      checkEndpoint(nowMs)(client_certificate ? { client_certificate } : {}, context),
-    )
+    .superRefine(({ url, destination, client_certificate }, context) => {
+      checkEndpoint(nowMs)(client_certificate ? { client_certificate } : {}, context);
+      if (url !== undefined && destination !== undefined)
+        context.addIssue({ code: 'custom', path: ['destination'], message: oneReceiver });
+    })
     .transform((body) => {
-      const { url, description, metadata, types, resources, integrations, accounts, ordering, signatures, ...rest } =
-        body;
+      const { url, destination, description, metadata, types, resources, integrations, accounts, ...others } = body;
+      const { ordering, signatures, ...rest } = others;
       const { rate_per_second, concurrency, retry, disable_after_seconds, ...settings } = rest;
       const { auth, headers, client_certificate, timeout_seconds, ...shaping } = settings;
       return {
-        ...given({ url, types, resources, integrations, accounts, ordering }),
+        ...given({ ...toReceiver({ url, destination }), types, resources, integrations, accounts, ordering }),
         ...(description === undefined ? {} : { description: description ?? undefined }),
         ...(metadata === undefined ? {} : { metadata: metadata ?? undefined }),
         ...(signatures === undefined ? {} : { isAsymmetric: signatures.includes('v1a') }),

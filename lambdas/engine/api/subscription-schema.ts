@@ -2,9 +2,25 @@ import { z } from 'zod';
 import { replay } from './replay-schema.ts';
 import { metadataView, time } from './shared-schema.ts';
 
+const role = {
+  role_arn: z.string(),
+  external_id: z.string().describe('What the trust policy of the role must require (`sts:ExternalId`).'),
+  principal: z.string().describe('What the trust policy of the role must name: the account of Tributary.'),
+};
+
+const destination = z
+  .discriminatedUnion('type', [
+    z.object({ type: z.literal('http'), url: z.string() }),
+    z.object({ type: z.literal('sqs'), queue_url: z.string(), ...role }),
+    z.object({ type: z.literal('eventbridge'), bus_arn: z.string(), source: z.string(), ...role }),
+    z.object({ type: z.literal('kinesis'), stream_arn: z.string(), ...role }),
+  ])
+  .meta({ id: 'Destination' });
+
 const subscriptionShape = {
   id: z.string(),
-  url: z.string(),
+  url: z.string().describe('Where callbacks go; of a destination in AWS, its URL or ARN.'),
+  destination,
   tenant: z.string().nullable(),
   description: z.string().nullable(),
   metadata: metadataView,
@@ -73,6 +89,7 @@ export const enabledSubscription = z
 export const subscriptionExample = {
   id: 'sub_acme',
   url: 'https://app.example.com/hooks',
+  destination: { type: 'http' as const, url: 'https://app.example.com/hooks' },
   tenant: 'acme',
   description: 'Employees, for payroll',
   metadata: { team: 'payroll' },

@@ -17,6 +17,8 @@ export type CallbackOutcome =
       readonly isAbandoned?: true;
       /** Nothing was sent, because the callback could not be built. The endpoint is not at fault. */
       readonly isOwn?: true;
+      /** Nothing was sent, because the destination takes no message of this size: another attempt would end so, too. */
+      readonly isTooLarge?: true;
       /** Nothing was sent, because an expression of the subscription exceeded its time or memory and was stopped. */
       readonly hasDied?: true;
       /** The expression did not even start, because its owner's expressions exceeded their limits just before. Not an attempt. */

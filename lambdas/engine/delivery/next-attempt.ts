@@ -16,10 +16,12 @@ export interface Attempt {
   /** Time since the first attempt. */
   readonly ageMs: number;
   readonly retryAfterMs?: number | undefined;
+  /** Whether the destination takes no message of this size. @default false */
+  readonly isTooLarge?: boolean | undefined;
 }
 
 /** Why a delivery has no further attempt. */
-export type ExhaustedBy = 'gone' | 'attempts-exhausted' | 'too-old' | 'event-expired';
+export type ExhaustedBy = 'gone' | 'attempts-exhausted' | 'too-old' | 'too-large' | 'event-expired';
 
 export type Decision =
   | { readonly kind: 'delivered' }
@@ -56,6 +58,7 @@ export function nextAttempt(policy: RetryPolicy, attempt: Attempt, random: numbe
   const { status, ageMs, retryAfterMs = 0 } = attempt;
   if (status !== undefined && status >= 200 && status < 300) return { kind: 'delivered' };
   if (status === 410) return { kind: 'exhausted', reason: 'gone' };
+  if (attempt.isTooLarge === true) return { kind: 'exhausted', reason: 'too-large' };
   const waitMs = policy.scheduleMs[attempt.number - 1];
   if (waitMs === undefined) return { kind: 'exhausted', reason: 'attempts-exhausted' };
   const leftMs = policy.maxAgeMs - ageMs;

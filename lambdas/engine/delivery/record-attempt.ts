@@ -116,7 +116,13 @@ export function recordAttempt(
   const retryAfterMs = outcome.kind === 'answered' ? parseRetryAfter(outcome.retryAfter, nowMs) : undefined;
   const decision = nextAttempt(
     retryPolicy,
-    { number: scheduledCount, status, ageMs: nowMs - Date.parse(firstAttemptAt), retryAfterMs },
+    {
+      number: scheduledCount,
+      status,
+      ageMs: nowMs - Date.parse(firstAttemptAt),
+      retryAfterMs,
+      isTooLarge: outcome.kind === 'failed' && outcome.isTooLarge === true,
+    },
     random,
   );
   const attempt: DeliveryAttempt = {

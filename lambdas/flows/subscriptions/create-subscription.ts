@@ -1,4 +1,11 @@
+import {
+  type AwsDestination,
+  type AwsDestinationRequest,
+  addressOf,
+  externalIdPrefix,
+} from '../../contracts/aws-destination.ts';
 import { limits } from '../../contracts/limits.ts';
+import { destinationConflict, type OwnAccount } from '../../engine/destination/destination-conflict.ts';
 import {
   doubledAuthorization,
   doubledAuthorizationFault,
@@ -28,7 +35,9 @@ import { isErasing } from '../tenants/manage-tenant.ts';
 
 /** Settings of a subscription other than its filter. */
 export interface SubscriptionOptions {
-  readonly url: string;
+  /** Undefined for a destination in AWS. */
+  readonly url?: string | undefined;
+  readonly destination?: AwsDestinationRequest | undefined;
   readonly description?: string | undefined;
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly endpoint: EndpointSettings;
@@ -75,6 +84,7 @@ export interface CreateSubscriptionPorts extends EndpointPorts, RefusePinsPorts 
   readonly tenants: Pick<TenantStore, 'find'>;
   readonly events: Pick<EventReader, 'firstAfter'>;
   readonly egress: EgressPolicy;
+  readonly ownAccount: OwnAccount;
   readonly clock: Clock;
   readonly quotas: Quotas;
 }
@@ -89,9 +99,11 @@ export async function createSubscription(
   request: SubscriptionRequest,
 ): Promise<SubscriptionCreation> {
   const { isAsymmetric, id, ...options } = request;
-  const conflict = conflictOf(request) ?? (await pinConflictOf(ports, request.shaping));
+  const { url, destination } = receiverOf(ports, request);
+  const conflict =
+    conflictOf({ ...request, destination }, ports.ownAccount) ?? (await pinConflictOf(ports, request.shaping));
   if (conflict !== undefined) return conflict;
-  const refused = await refuseUrls(ports.egress, request);
+  const refused = await refuseUrls(ports.egress, { ...request, url, destination });
   if (refused !== undefined) return refused;
   if (request.tenant !== null && isErasing(await ports.tenants.find(request.tenant))) return { kind: 'tenant-erasing' };
   const nowMs = ports.clock.nowMs();
@@ -99,8 +111,8 @@ export async function createSubscription(
   const secret = newSecret(ports.randomness);
   const subscription: Subscription = {
     ...options,
-    // Normalize the URL: store it as it will be called.
-    url: new URL(request.url).href,
+    url: normalizedUrl(url, destination),
+    destination,
     id: id ?? `sub_${ports.randomness.bytes(12).toString('hex')}`,
     status: 'enabled',
     concurrency: request.concurrency ?? limits.endpointConcurrency,
@@ -135,6 +147,22 @@ export async function createSubscription(
   return undone ?? { kind: 'created', subscription, secret };
 }
 
+/** Where a subscription is to send: a URL, or a destination in AWS with its external id. */
+export function receiverOf(
+  { randomness }: Pick<CreateSubscriptionPorts, 'randomness'>,
+  { url, destination }: Pick<SubscriptionOptions, 'url' | 'destination'>,
+  known?: string,
+): Pick<Subscription, 'url' | 'destination'> {
+  if (destination === undefined) return { url: url ?? '', destination: undefined };
+  const external_id = known ?? `${externalIdPrefix}${randomness.bytes(16).toString('hex')}`;
+  return { url: addressOf(destination), destination: { ...destination, external_id } };
+}
+
+/** Normalize a URL: store it as it will be called. */
+export function normalizedUrl(url: string, destination: AwsDestination | undefined): string {
+  return destination === undefined ? new URL(url).href : url;
+}
+
 /** Set an ordered subscription's position to the end of its tenant's feed. */
 export async function beginAtEnd(
   ports: EndpointPorts & Pick<CreateSubscriptionPorts, 'events' | 'clock'>,
@@ -151,12 +179,11 @@ export async function beginAtEnd(
 }
 
 /** The first conflict between settings of a subscription; undefined if there is none. */
-export function conflictOf({
-  tenant,
-  ordering,
-  shaping,
-  endpoint,
-}: Pick<Subscription, 'tenant' | 'ordering' | 'shaping' | 'endpoint'>): Conflict | undefined {
+export function conflictOf(
+  subscription: Pick<Subscription, 'tenant' | 'ordering' | 'shaping' | 'endpoint' | 'destination'>,
+  ownAccount: OwnAccount,
+): Conflict | undefined {
+  const { tenant, ordering, shaping, endpoint, destination } = subscription;
   const conflict = (path: string, reason: string): Conflict => ({ kind: 'conflict', path, reason });
   if (ordering !== 'none' && tenant === null)
     return conflict('ordering', 'only the events of one tenant have an order: expected a tenant, or ordering none');
@@ -165,8 +192,22 @@ export function conflictOf({
       'batch',
       'an ordered subscription receives its events one by one: expected no batch, or ordering none',
     );
+  if (destination !== undefined) {
+    const fault = destinationConflict(destination, ownAccount) ?? httpOnlyConflict(subscription);
+    if (fault !== undefined) return conflict(fault.path, fault.reason);
+  }
   const authorization = doubledAuthorization(endpoint);
   return authorization === undefined ? undefined : conflict(`headers.${authorization}`, doubledAuthorizationFault);
+}
+
+/** The first setting that only an endpoint called by HTTP can have. */
+function httpOnlyConflict({ shaping, endpoint }: Pick<Subscription, 'shaping' | 'endpoint'>) {
+  const path =
+    (endpoint.auth === undefined ? undefined : 'auth') ??
+    (Object.keys(endpoint.headers).length === 0 ? undefined : 'headers') ??
+    (endpoint.client_certificate === undefined ? undefined : 'client_certificate') ??
+    (shaping.batch === undefined ? undefined : 'batch');
+  return path === undefined ? undefined : { path, reason: 'only a destination of type http can have it' };
 }
 
 /**
@@ -187,8 +228,10 @@ export async function pinConflictOf(
 /** Why the egress policy refuses one of a subscription's URLs; undefined if it allows all. */
 export async function refuseUrls(
   egress: EgressPolicy,
-  { url, endpoint }: Pick<SubscriptionOptions, 'url' | 'endpoint'>,
+  { url, destination, endpoint }: Pick<Subscription, 'url' | 'destination' | 'endpoint'>,
 ): Promise<UrlRefused | undefined> {
+  // Its host is composed of checked parts, and is always one of AWS.
+  if (destination !== undefined) return undefined;
   const tokenUrl = endpoint.auth?.type === 'oauth2' ? endpoint.auth.token_url : undefined;
   for (const one of [url, tokenUrl]) {
     if (one === undefined) continue;

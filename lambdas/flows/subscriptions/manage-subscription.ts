@@ -18,7 +18,9 @@ import {
   conflictOf,
   newSecret,
   newSigningKey,
+  normalizedUrl,
   pinConflictOf,
+  receiverOf,
   refuseUrls,
   type SubscriptionOptions,
   type UrlRefused,
@@ -49,21 +51,26 @@ export async function updateSubscription(
   id: string,
   change: SubscriptionChange,
 ): Promise<SubscriptionUpdate> {
-  const { isAsymmetric, ...options } = change;
+  const { isAsymmetric, url, destination, ...options } = change;
   return changeSubscription(ports, id, async (before) => {
     // Omitted members are absent, not undefined, so the spread keeps their values.
+    const receiver =
+      url === undefined && destination === undefined
+        ? { url: before.url, destination: before.destination }
+        : receiverOf(ports, { url, destination }, before.destination?.external_id);
     const after = {
       ...before,
       ...options,
+      ...receiver,
       endpoint: {
         ...before.endpoint,
-        ...(isMoved(before.url, options.url) ? noCredentials : {}),
+        ...(isMoved(before.url, receiver.url) ? noCredentials : {}),
         ...options.endpoint,
       },
       shaping: { ...before.shaping, ...options.shaping },
     } as Subscription;
     const conflict =
-      (after.ordering === 'none' && before.ordering !== 'none' ? orderIsKept : conflictOf(after)) ??
+      (after.ordering === 'none' && before.ordering !== 'none' ? orderIsKept : conflictOf(after, ports.ownAccount)) ??
       (await pinConflictOf(ports, after.shaping, before.shaping));
     if (conflict !== undefined) return conflict;
     const refused = await refuseUrls(ports.egress, after);
@@ -75,7 +82,10 @@ export async function updateSubscription(
         : isAsymmetric
           ? (before.signingKeys ?? [newSigningKey(ports.randomness)])
           : undefined;
-    return { kind: 'changed', subscription: { ...after, url: new URL(after.url).href, signingKeys } };
+    return {
+      kind: 'changed',
+      subscription: { ...after, url: normalizedUrl(after.url, after.destination), signingKeys },
+    };
   });
 }
 
@@ -90,8 +100,8 @@ const noCredentials = {
 } satisfies Partial<EndpointSettings>;
 
 /** Whether a URL has another origin: scheme, host or port. Other code refuses invalid URLs. */
-function isMoved(before: string, after: string | undefined): boolean {
-  return after !== undefined && URL.canParse(after) && new URL(after).origin !== new URL(before).origin;
+function isMoved(before: string, after: string): boolean {
+  return URL.canParse(after) && new URL(after).origin !== new URL(before).origin;
 }
 
 /** Nothing is queued beyond an ordered subscription's feed position; unordered, it would miss those events. */

@@ -1,6 +1,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { ApiNote, ApiOutcome } from '../../contracts/outcomes.ts';
 import type { EndpointPolicy } from '../../engine/delivery/endpoint-state.ts';
+import type { OwnAccount } from '../../engine/destination/destination-conflict.ts';
 import type { CallPolicy } from '../../flows/access/limit-call-rate.ts';
 import type { Quotas } from '../../flows/access/quotas.ts';
 import type { WaitingPolicy } from '../../flows/feed/enter-waiting.ts';
@@ -111,6 +112,7 @@ export interface ApiPorts {
   readonly resources: ResourceCatalog;
   readonly expressions: Expressions;
   readonly egress: EgressPolicy;
+  readonly ownAccount: OwnAccount;
   /** For unified reads, the proxy, and the test of credentials. */
   readonly provider: ProviderPorts;
   readonly connectStates: ConnectStates;

@@ -42,7 +42,6 @@ import { createDynamoSyncStore } from '../../adapters/dynamo/stores/sync-store.t
 import { createDynamoTenantPolicies, createDynamoTenantStore } from '../../adapters/dynamo/stores/tenant-store.ts';
 import { createDynamoWaitingCalls } from '../../adapters/dynamo/stores/waiting-calls.ts';
 import { createOauthTokens } from '../../adapters/http/oauth-tokens.ts';
-import { createUndiciCallbackClient } from '../../adapters/http/undici-callback-client.ts';
 import { createBundledIntegrationCatalog } from '../../adapters/node/bundled-integration-catalog.ts';
 import { createBundledResourceCatalog } from '../../adapters/node/bundled-resource-catalog.ts';
 import { createExpressionProcess } from '../../adapters/node/expression-process.ts';
@@ -59,6 +58,7 @@ import { createEgress } from '../invocation/egress.runtime.ts';
 import { type Environment, readEnvironment, readNumber } from '../invocation/environment.ts';
 import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
 import { createProviderPorts } from '../provider/provider.runtime.ts';
+import { createCallbackClient } from '../sending/callbacks.runtime.ts';
 import type { ApiPorts, ApiRuntime } from './api-ports.ts';
 
 /** A page of an API may have several megabytes, and each of its records is mapped. */
@@ -107,7 +107,7 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
       ...accountPorts(composition),
       ...eventPorts(composition),
       ...deliveryPorts(composition),
-      ...endpointPorts(composition),
+      ...endpointPorts(composition, variables),
       ...providerPorts(composition),
       clock: systemClock,
       pause: systemPause,
@@ -244,14 +244,18 @@ function providerPorts({ env, dynamo, sqs, bundle }: Composition) {
 }
 
 /** The state of endpoints, and what calls one in a test. */
-function endpointPorts({ env, dynamo, bundle }: Composition) {
+function endpointPorts({ env, dynamo, bundle }: Composition, variables: NodeJS.ProcessEnv) {
   const egress = createEgress(env);
   return {
     endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
     endpointPolicy: defaultEndpointPolicy,
-    callbacks: createUndiciCallbackClient(egress, systemClock),
+    callbacks: createCallbackClient(egress, dynamo, variables),
     tokens: createOauthTokens(egress, systemClock),
     expressions: createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits }),
     egress,
+    ownAccount: {
+      principal: env[environmentKeys.ownPrincipal],
+      isAllowed: env[environmentKeys.ownAccountDestinations] === 'true',
+    },
   } satisfies Partial<ApiPorts>;
 }

@@ -17,7 +17,6 @@ import {
 } from '../../adapters/dynamo/stores/subscription-store.ts';
 import { createDynamoTenantPolicies } from '../../adapters/dynamo/stores/tenant-store.ts';
 import { createOauthTokens } from '../../adapters/http/oauth-tokens.ts';
-import { createUndiciCallbackClient } from '../../adapters/http/undici-callback-client.ts';
 import { createBundledResourceCatalog } from '../../adapters/node/bundled-resource-catalog.ts';
 import { createExpressionProcess } from '../../adapters/node/expression-process.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
@@ -35,6 +34,7 @@ import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createEgress } from '../invocation/egress.runtime.ts';
 import { readEnvironment, readNumber } from '../invocation/environment.ts';
 import type { RetryRuntime } from '../invocation/retry-soon.ts';
+import { createCallbackClient } from './callbacks.runtime.ts';
 import { createPreparedSubscriptions } from './prepared-subscriptions.ts';
 
 /**
@@ -112,7 +112,7 @@ export function createSendingPorts(
     drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
     notices: createEventBridgeOperatorNotices(),
     operations,
-    callbacks: createUndiciCallbackClient(egress, systemClock),
+    callbacks: createCallbackClient(egress, dynamo, variables),
     tokens: createOauthTokens(egress, systemClock),
     engineKey: createDynamoEngineKey(dynamo, env[environmentKeys.limitsTable], systemRandomness),
     clock: systemClock,

@@ -1,7 +1,10 @@
+import type { AwsDestination } from '../../contracts/aws-destination.ts';
 import type { CallbackOutcome } from '../../engine/delivery/callback-outcome.ts';
+import type { MessageLabels } from '../../engine/destination/message-labels.ts';
 import type { ClientCertificate } from '../../engine/endpoint-auth/client-certificate.ts';
 
 export interface CallbackRequest {
+  /** The address of a destination in AWS is its own: a queue's URL or an ARN. */
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
@@ -11,6 +14,8 @@ export interface CallbackRequest {
   readonly late?: LateAnswer | undefined;
   /** Presented to an endpoint that requests it (mutual TLS). */
   readonly clientCertificate?: ClientCertificate | undefined;
+  /** Sends a message to AWS instead of a post to the URL. */
+  readonly message?: { readonly destination: AwsDestination; readonly labels: MessageLabels } | undefined;
 }
 
 export interface LateAnswer {
@@ -20,7 +25,7 @@ export interface LateAnswer {
   waitsOn(): Promise<boolean>;
 }
 
-/** Posts callbacks. Never throws because of the receiver, and never follows a redirect. */
+/** Sends callbacks to endpoints and to AWS. Never throws because of the receiver, and never follows a redirect. */
 export interface CallbackClient {
   post(request: CallbackRequest): Promise<CallbackOutcome>;
 }

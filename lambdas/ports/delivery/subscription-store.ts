@@ -1,3 +1,4 @@
+import type { AwsDestination } from '../../contracts/aws-destination.ts';
 import type { EndpointSettings } from '../../engine/endpoint-auth/endpoint-auth-schema.ts';
 import type { SubscriptionFilter } from '../../engine/feed/wants-event.ts';
 import type { ShapingOptions } from '../../engine/shaping/shaping-schema.ts';
@@ -8,7 +9,10 @@ import type { Page } from '../accounts/account-store.ts';
 /** A callback endpoint. */
 export interface Subscription extends SubscriptionFilter {
   readonly id: string;
+  /** Where to post. For a destination in AWS its address: a queue's URL or an ARN. */
   readonly url: string;
+  /** Undefined for an endpoint that is called by HTTP. */
+  readonly destination?: AwsDestination | undefined;
   /** For people. */
   readonly description?: string | undefined;
   /** The owner's own texts, by name. */

@@ -160,11 +160,16 @@ function throttling(service: GatedService): Answer {
     const body = Buffer.from('<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>SlowDown</Code></Error>');
     return { status: 503, headers: { 'content-type': 'application/xml' }, body };
   }
+  if (service === 'sts') {
+    const body = Buffer.from('<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>');
+    return { status: 400, headers: { 'content-type': 'text/xml' }, body };
+  }
   const [type, code] = {
     dynamodb: ['com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException', undefined],
     sqs: ['com.amazonaws.sqs#RequestThrottled', 'RequestThrottled;Sender'],
     eventbridge: ['ThrottlingException', undefined],
     kms: ['ThrottlingException', undefined],
+    kinesis: ['ProvisionedThroughputExceededException', undefined],
   }[service];
   return {
     status: 400,

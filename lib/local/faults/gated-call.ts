@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { parseStatement } from '../partiql-statement.ts';
 
-export type GatedService = 'dynamodb' | 'sqs' | 's3' | 'eventbridge' | 'kms';
+export type GatedService = 'dynamodb' | 'sqs' | 's3' | 'eventbridge' | 'kms' | 'kinesis' | 'sts';
 
 /** One AWS request of a function or of its queue's poller. */
 export interface GatedCall {
@@ -29,7 +29,12 @@ export function describeCall(
   const caller = accessKeyId === undefined ? undefined : callerOf(accessKeyId);
   if (caller === undefined) return undefined;
   const invocationId = String(headers['amz-sdk-invocation-id'] ?? '');
-  const [service, operation] = /^(DynamoDB|AmazonSQS|AWSEvents|TrentService)\w*\.(\w+)$/
+  if (String(headers['content-type']).startsWith('application/x-www-form-urlencoded')) {
+    const parameters = new URLSearchParams(body.toString('utf8'));
+    const resource = parameters.get('RoleArn')?.split('/').at(-1) ?? '';
+    return { caller, service: 'sts', operation: parameters.get('Action') ?? '', resource, invocationId };
+  }
+  const [service, operation] = /^(DynamoDB|AmazonSQS|AWSEvents|TrentService|Kinesis)\w*\.(\w+)$/
     .exec(String(headers['x-amz-target'] ?? ''))
     ?.slice(1) ?? ['S3', `${{ GET: 'Get', PUT: 'Put', HEAD: 'Head', DELETE: 'Delete' }[method] ?? method}Object`];
   const called = { caller, operation: operation as string, invocationId };
@@ -40,6 +45,7 @@ export function describeCall(
     readonly Statements?: readonly { readonly Statement?: string }[];
     readonly QueueUrl?: string;
     readonly KeyId?: string;
+    readonly StreamARN?: string;
   };
   if (service === 'DynamoDB')
     return {
@@ -51,6 +57,8 @@ export function describeCall(
     return { ...called, service: 'sqs', resource: (input.QueueUrl ?? '').split('/').at(-1) ?? '' };
   if (service === 'TrentService')
     return { ...called, service: 'kms', resource: (input.KeyId ?? '').split('/').at(-1) ?? '' };
+  if (service === 'Kinesis')
+    return { ...called, service: 'kinesis', resource: (input.StreamARN ?? '').split('/').at(-1) ?? '' };
   return { ...called, service: 'eventbridge', resource: '' };
 }
 

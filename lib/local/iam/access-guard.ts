@@ -1,4 +1,4 @@
-import { type Caller, mayCall } from './may-call.ts';
+import { type Caller, mayCall, readsContext } from './may-call.ts';
 import type { KeyOf, PartitionKeyOf, RequiredCalls } from './required-calls.ts';
 
 /** The permissions of all callers, as the engine sends them to an emulator. */
@@ -68,8 +68,8 @@ export function createAccessGuard(): AccessGuard {
         if (allowed.has(name)) continue;
         const verdict = mayCall(caller, call);
         if (verdict.kind === 'denied') return { kind: 'access-denied', message: verdict.message };
-        // What depends on the items of a request is decided for each.
-        if (mayCall(caller, { action: call.action, resource: call.resource }).kind === 'denied') continue;
+        // What depends on more than the action and the resource is decided for each request.
+        if (readsContext(caller, call)) continue;
         if (allowed.size >= maxRemembered) allowed.clear();
         allowed.add(name);
       }

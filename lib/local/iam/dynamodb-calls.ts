@@ -81,7 +81,7 @@ function leadingKeysOf(
   body: Readonly<Record<string, unknown>>,
   table: string,
   partitionKey: string | undefined,
-): Pick<Call, 'leadingKeys'> {
+): Pick<Call, 'context'> {
   const { Key, Item, RequestItems } = body as {
     readonly Key?: Attributes;
     readonly Item?: Attributes;
@@ -89,7 +89,7 @@ function leadingKeysOf(
   };
   const items = RequestItems === undefined ? [Key ?? Item] : (RequestItems[table]?.Keys ?? []);
   const keys = items.flatMap((item) => item?.[partitionKey ?? '']?.S ?? []);
-  return keys.length > 0 && keys.length === items.length ? { leadingKeys: keys } : {};
+  return keys.length > 0 && keys.length === items.length ? { context: { 'dynamodb:leadingkeys': keys } } : {};
 }
 
 type Attributes = Readonly<Record<string, { readonly S?: string } | undefined>>;

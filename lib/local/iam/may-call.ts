@@ -1,10 +1,12 @@
+import { type Condition, holds, type RequestContext } from './conditions.ts';
+
 /** One statement of a role's policies, reduced to the evaluated parts. `*` and `?` are wildcards, as in IAM. */
 export interface Statement {
   readonly effect: 'Allow' | 'Deny';
   readonly actions: readonly string[];
   readonly resources: readonly string[];
-  /** Partition keys that every item of a request to DynamoDB must have (condition `dynamodb:LeadingKeys`). */
-  readonly leadingKeys?: readonly string[];
+  /** All must hold. @default none */
+  readonly conditions?: readonly Condition[];
 }
 
 /** A function as AWS sees it when it calls: a session of its role. */
@@ -14,6 +16,8 @@ export interface Caller {
   /** `arn:aws:sts::<account>:assumed-role/<role>/<function>` */
   readonly arn: string;
   readonly statements: readonly Statement[];
+  /** Of a session with a policy of its own, which must allow each call, too. */
+  readonly sessionPolicy?: readonly Statement[];
 }
 
 /** One action on one resource that a request needs permission for. */
@@ -21,8 +25,8 @@ export interface Call {
   /** `dynamodb:PutItem` */
   readonly action: string;
   readonly resource: string;
-  /** Partition keys of the items that a request to DynamoDB names; undefined where it names none. */
-  readonly leadingKeys?: readonly string[];
+  /** Values of the request that conditions read. @default none */
+  readonly context?: RequestContext;
 }
 
 export type Verdict =
@@ -36,25 +40,50 @@ export type Verdict =
  *
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
  */
-export function mayCall(caller: Caller, { action, resource, leadingKeys }: Call): Verdict {
-  const effects = new Set(
-    caller.statements
-      .filter(
-        ({ actions, resources, leadingKeys: only }) =>
-          (only === undefined || leadingKeys?.every((key) => only.includes(key)) === true) &&
-          actions.some((pattern) => matches(pattern.toLowerCase(), action.toLowerCase())) &&
-          resources.some((pattern) => matches(pattern, resource)),
-      )
-      .map(({ effect }) => effect),
-  );
-  if (effects.has('Allow') && !effects.has('Deny')) return { kind: 'allowed' };
+export function mayCall(caller: Caller, call: Call): Verdict {
+  const { action, resource } = call;
+  const effects = effectsOf(caller.statements, call);
+  const { sessionPolicy } = caller;
+  if (effects.has('Allow') && !effects.has('Deny')) {
+    if (sessionPolicy === undefined || effectsOf(sessionPolicy, call).has('Allow')) return { kind: 'allowed' };
+    return { kind: 'denied', message: denied(caller, call, `because no session policy allows the ${action} action`) };
+  }
   const reason = effects.has('Deny')
     ? 'with an explicit deny in an identity-based policy'
     : `because no identity-based policy allows the ${action} action`;
-  return {
-    kind: 'denied',
-    message: `User: ${caller.arn} is not authorized to perform: ${action} on resource: ${resource} ${reason}`,
-  };
+  return { kind: 'denied', message: denied(caller, { action, resource }, reason) };
+}
+
+/** Whether the decision about a call depends on more than its action and its resource. */
+export function readsContext({ statements, sessionPolicy = [] }: Caller, call: Call): boolean {
+  return [...statements, ...sessionPolicy].some(
+    (statement) => statement.conditions !== undefined && concerns(statement, call),
+  );
+}
+
+function concerns({ actions, resources }: Statement, { action, resource }: Call): boolean {
+  return (
+    actions.some((pattern) => matches(pattern.toLowerCase(), action.toLowerCase())) &&
+    resources.some((pattern) => matches(pattern, resource))
+  );
+}
+
+function denied({ arn }: Caller, { action, resource }: Call, reason: string): string {
+  return `User: ${arn} is not authorized to perform: ${action} on resource: ${resource} ${reason}`;
+}
+
+/** The effects of the statements that apply to a call. */
+function effectsOf(statements: readonly Statement[], call: Call): ReadonlySet<Statement['effect']> {
+  const { context = {} } = call;
+  return new Set(
+    statements
+      .filter(
+        (statement) =>
+          concerns(statement, call) &&
+          (statement.conditions ?? []).every((condition) => holds(condition, context, matches)),
+      )
+      .map(({ effect }) => effect),
+  );
 }
 
 /** Cache of compiled patterns, bounded by the patterns of the template. */

@@ -44,9 +44,16 @@ export function sqsCalls(target: string, body: unknown, keyOf: KeyOf): RequiredC
   const { QueueUrl, QueueName } = body as Readonly<Record<string, unknown>>;
   const named = QueueUrl ?? QueueName;
   if (typeof named !== 'string') return { kind: 'malformed' };
-  const resource = arn('sqs', named.slice(named.lastIndexOf('/') + 1));
+  const resource = queueArn(named);
   return {
     kind: 'calls',
     calls: [{ action: `sqs:${action}`, resource }, ...keyCalls(keyOf(resource), ...(keyActions[action] ?? []))],
   };
+}
+
+/** The queue of a URL in another account, or of a URL or a name of this stack. */
+function queueArn(named: string): string {
+  const name = named.slice(named.lastIndexOf('/') + 1);
+  const [, region, account] = /^https:\/\/sqs\.([a-z0-9-]+)\.amazonaws\.[a-z.]+\/(\d{12})\//.exec(named) ?? [];
+  return region === undefined || account === undefined ? arn('sqs', name) : arn('sqs', name, { region, account });
 }

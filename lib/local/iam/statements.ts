@@ -1,6 +1,6 @@
-import { z } from 'zod';
 import type { PolicyDocument } from '../template/resources/iam.ts';
 import type { StackResource, StackResources } from '../template/stack-resources.ts';
+import { readConditions } from './conditions.ts';
 import type { Statement } from './may-call.ts';
 
 /** A role of the template with the statements of its attached policies. */
@@ -11,7 +11,7 @@ export interface Role {
 }
 
 /** Emulated services, and KMS for their keys. Statements about other services have no effect here. */
-const enforcedServices = ['dynamodb', 'events', 'kms', 's3', 'sqs'];
+const enforcedServices = ['dynamodb', 'events', 'kinesis', 'kms', 's3', 'sqs', 'sts'];
 
 /**
  * AWS managed policies that functions commonly have, by name: their statements about enforced services.
@@ -78,27 +78,17 @@ function readStatements(where: string, { Statement: list }: PolicyDocument, faul
     const actions = (Action ?? []).filter(mayBeEnforced);
     if (actions.length === 0) return [];
     if (NotResource !== undefined) return fault('NotResource');
-    const leadingKeys = Condition === undefined ? undefined : readLeadingKeys(Condition);
-    if (Condition !== undefined && (leadingKeys === undefined || Effect !== 'Allow'))
-      return fault(`Condition ${JSON.stringify(Condition)}`);
+    const conditions = readConditions(Condition);
+    if (conditions === undefined) return fault(`Condition ${JSON.stringify(Condition)}`);
     const variable = (Resource ?? []).find((pattern) => pattern.includes('${'));
     if (variable !== undefined) return fault(`the policy variable in ${variable}`);
     return {
       effect: Effect,
       actions,
       resources: Resource ?? [],
-      ...(leadingKeys === undefined ? {} : { leadingKeys }),
+      ...(conditions.length === 0 ? {} : { conditions }),
     };
   });
-}
-
-const leadingKeysCondition = z.strictObject({
-  'ForAllValues:StringEquals': z.strictObject({ 'dynamodb:LeadingKeys': z.array(z.string()) }),
-});
-
-/** @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html */
-function readLeadingKeys(condition: unknown): readonly string[] | undefined {
-  return leadingKeysCondition.safeParse(condition).data?.['ForAllValues:StringEquals']['dynamodb:LeadingKeys'];
 }
 
 function readAwsManagedPolicy({ logicalId }: StackResource, arn: string, faults: string[]): readonly Statement[] {

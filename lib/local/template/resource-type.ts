@@ -21,6 +21,8 @@ export interface LocalEndpoints {
   readonly dynamodb: string;
   readonly eventbridge: string;
   readonly kms: string;
+  readonly kinesis: string;
+  readonly sts: string;
   /** Origin of the HTTP API, without a trailing slash. */
   readonly http: string;
   /** Origin of the function URL, without a trailing slash. */

@@ -105,15 +105,9 @@ export async function startEventWay(
   };
   const emulators = await Promise.all([startEmulator('dynalite', crashed), startEmulator('fauxqs', crashed)]);
   const [dynamodb, fauxqs] = emulators.map(({ endpoint }) => endpoint) as [string, string];
-  const endpoints = {
-    dynamodb,
-    sqs: fauxqs,
-    s3: fauxqs,
-    eventbridge: fauxqs,
-    kms: fauxqs,
-    http: 'http://localhost',
-    functionUrl: 'http://localhost',
-  };
+  const here = { http: 'http://localhost', functionUrl: 'http://localhost' };
+  const others = { eventbridge: fauxqs, kms: fauxqs, kinesis: fauxqs, sts: fauxqs, ...here };
+  const endpoints = { dynamodb, sqs: fauxqs, s3: fauxqs, ...others };
   const model = readStackModel(assembly, endpoints);
   const clients = {
     dynamodb: new DynamoDBClient({ endpoint: dynamodb, region: localRegion, credentials }),

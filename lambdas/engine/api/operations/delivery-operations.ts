@@ -16,7 +16,7 @@ export const delivery = z
     tenant: z.string(),
     sequence: z.int(),
     state: z.enum(deliveryStates),
-    exhausted_by: z.enum(['gone', 'attempts-exhausted', 'too-old', 'event-expired']).nullable(),
+    exhausted_by: z.enum(['gone', 'attempts-exhausted', 'too-old', 'too-large', 'event-expired']).nullable(),
     replay: z.string().nullable(),
     attempt_count: z.int(),
     attempts: z

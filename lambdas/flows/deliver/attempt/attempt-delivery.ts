@@ -1,6 +1,8 @@
 import type { CallbackOutcome } from '../../../engine/delivery/callback-outcome.ts';
 import type { Delivery } from '../../../engine/delivery/delivery.ts';
 import type { AttemptMoment } from '../../../engine/delivery/record-attempt.ts';
+import { escapeNoncharacters } from '../../../engine/destination/message-body.ts';
+import { labelsOf } from '../../../engine/destination/message-labels.ts';
 import { endpointHeaders } from '../../../engine/endpoint-auth/endpoint-headers.ts';
 import type { CanonicalEvent } from '../../../engine/event/canonical-event.ts';
 import { hopHeader, hopKeyPurpose, writeHops } from '../../../engine/request/hop-count.ts';
@@ -108,6 +110,8 @@ export async function prepareCallback(
   const hopKey = await ports.engineKey.derive(hopKeyPurpose);
   const nowMs = ports.clock.nowMs();
   const timestampSeconds = Math.floor((signedAtMs ?? nowMs) / 1000);
+  const message = messageTo(subscription, events, isReplay);
+  const body = message === undefined ? shaped.body : escapeNoncharacters(shaped.body);
   return {
     kind: 'ready',
     request: {
@@ -120,15 +124,27 @@ export async function prepareCallback(
         ...(isReplay ? { 'tributary-replay': 'true' } : {}),
         ...(isShadow ? { 'tributary-shadow-of': subscription.id } : {}),
         [hopHeader]: writeHops(hopKey, { hops, id }),
-        ...signCallback(keys ?? currentKeys(subscription, nowMs), id, timestampSeconds, shaped.body),
+        ...signCallback(keys ?? currentKeys(subscription, nowMs), id, timestampSeconds, body),
       },
-      body: shaped.body,
+      body,
       timeoutMs: timeoutSeconds * 1000,
       late,
       clientCertificate,
+      message,
     },
     token: token?.token,
   };
+}
+
+/** @returns Undefined for an endpoint that is called by HTTP. */
+function messageTo(
+  subscription: Subscription,
+  [event]: readonly CanonicalEvent[],
+  isReplay: boolean,
+): CallbackRequest['message'] {
+  const { destination } = subscription;
+  if (destination === undefined || event === undefined) return undefined;
+  return { destination, labels: labelsOf(event, subscription, isReplay) };
 }
 
 /** Why events cannot be sent, by their ids. */

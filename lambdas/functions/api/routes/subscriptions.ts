@@ -40,7 +40,7 @@ function settled(view: View | null) {
 async function viewsOf(ports: ApiPorts, subscriptions: readonly Subscription[]): Promise<View[]> {
   const healths = await endpointHealths(ports, subscriptions);
   return healths.map((health, index) =>
-    subscriptionView(subscriptions[index] as Subscription, health, ports.endpointPolicy),
+    subscriptionView(subscriptions[index] as Subscription, health, ports.endpointPolicy, ports.ownAccount.principal),
   );
 }
 

@@ -112,7 +112,8 @@ export function tenantHandlers(ports: ApiPorts): Handlers<keyof typeof tenantOpe
         {
           tenant: view,
           account: plainAccountView,
-          subscription: (subscription) => plainSubscriptionView(subscription, ports.endpointPolicy),
+          subscription: (subscription) =>
+            plainSubscriptionView(subscription, ports.endpointPolicy, ports.ownAccount.principal),
           consumer: (consumer) => consumerView(consumer, feed, nowMs),
           key: keyView,
           delivery: deliveryView,

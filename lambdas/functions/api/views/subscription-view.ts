@@ -6,14 +6,24 @@ import type { Subscription } from '../../../ports/delivery/subscription-store.ts
 import { isoOrNull } from './iso-or-null.ts';
 
 /** {@link plainSubscriptionView} with the health of the endpoint. */
-export function subscriptionView(subscription: Subscription, health: EndpointHealth, policy: EndpointPolicy) {
-  return { ...plainSubscriptionView(subscription, policy), health: healthView(health) };
+export function subscriptionView(
+  subscription: Subscription,
+  health: EndpointHealth,
+  policy: EndpointPolicy,
+  principal: string,
+) {
+  return { ...plainSubscriptionView(subscription, policy, principal), health: healthView(health) };
 }
 
-/** A subscription as callers configured it, without its secrets (invariant 10). */
+/**
+ * A subscription as callers configured it, without its secrets (invariant 10).
+ *
+ * @param principal - The deployment's account, as a trust policy names it.
+ */
 export function plainSubscriptionView(
   subscription: Subscription,
   { disableAfterMs: usualDisableAfterMs }: EndpointPolicy,
+  principal: string,
 ) {
   const { id, url, tenant, types, resources, integrations, accounts, shaping, createdAt } = subscription;
   const { status, disabled, ordering, ratePerSecond, concurrency, disableAfterMs = usualDisableAfterMs } = subscription;
@@ -22,6 +32,7 @@ export function plainSubscriptionView(
   return {
     id,
     url,
+    destination: destinationView(subscription, principal),
     tenant,
     description: subscription.description ?? null,
     metadata: subscription.metadata ?? {},
@@ -62,6 +73,11 @@ export function plainSubscriptionView(
     timeout_seconds: timeoutSeconds,
     created_at: createdAt,
   };
+}
+
+/** Not a secret: an external id only says which subscription asks. */
+function destinationView({ url, destination }: Subscription, principal: string) {
+  return destination === undefined ? { type: 'http' as const, url } : { ...destination, principal };
 }
 
 function healthView(health: EndpointHealth) {

@@ -8,6 +8,8 @@ const endpoints = {
   dynamodb: 'http://d',
   eventbridge: 'http://e',
   kms: 'http://k',
+  kinesis: 'http://k',
+  sts: 'http://k',
   http: 'http://h',
   functionUrl: 'http://127.0.0.1:9',
 };

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createAccessGuard } from '../../../../lib/local/iam/access-guard.ts';
+import { readConditions } from '../../../../lib/local/iam/conditions.ts';
 import { dynamodbCalls } from '../../../../lib/local/iam/dynamodb-calls.ts';
 import { eventbridgeCalls } from '../../../../lib/local/iam/eventbridge-calls.ts';
 import { type Caller, mayCall, type Statement } from '../../../../lib/local/iam/may-call.ts';
@@ -26,7 +27,7 @@ const caller = (...statements: Statement[]): Caller => ({
 test('a condition on leading keys allows only requests whose items all have one of them', () => {
   const only = caller({
     ...allow(['dynamodb:GetItem', 'dynamodb:BatchGetItem', 'dynamodb:Scan'], table),
-    leadingKeys: ['own'],
+    conditions: readConditions({ 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['own'] } }) ?? [],
   });
   const verdict = (target: string, body: object) => {
     const required = dynamodbCalls(

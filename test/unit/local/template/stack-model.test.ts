@@ -8,6 +8,8 @@ const endpoints = {
   dynamodb: 'http://127.0.0.1:2',
   eventbridge: 'http://127.0.0.1:4',
   kms: 'http://127.0.0.1:5',
+  kinesis: 'http://127.0.0.1:5',
+  sts: 'http://127.0.0.1:5',
   http: 'http://localhost:3',
   functionUrl: 'http://127.0.0.1:9',
 };

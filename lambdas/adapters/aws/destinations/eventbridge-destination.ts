@@ -1,0 +1,40 @@
+import type { EventBridgeDestination } from '../../../contracts/aws-destination.ts';
+import { type DestinationType, notComposed, tooLarge } from './destination-type.ts';
+
+/** @see https://aws.amazon.com/blogs/compute/more-room-to-build-serverless-services-now-support-payloads-up-to-1-mb */
+const maxBytes = 1_048_576;
+/** What EventBridge counts for the time of an entry. @see https://docs.aws.amazon.com/eventbridge/latest/userguide/calculate-putevents-entry-size.html */
+const timeBytes = 14;
+/** A bus writes the detail anew, so that a signature of its text would not verify. */
+const leftOut = new Set(['webhook-signature', 'user-agent']);
+
+/** Sends the body of a callback as the detail of an event, with the headers in its member `tributary`. */
+export const eventbridgeDestination: DestinationType<EventBridgeDestination> = {
+  service: 'events',
+  action: 'events:PutEvents',
+  usesCallersKey: false,
+  compose({ bus_arn, source }, { headers, body, labels: { type, time } }) {
+    const value: unknown = JSON.parse(body);
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      return notComposed('the body is no JSON object, which an event bus requires: change the transform');
+    const tributary = Object.fromEntries(Object.entries(headers).filter(([name]) => !leftOut.has(name)));
+    const detail = JSON.stringify({ ...value, tributary });
+    const sizeBytes = Buffer.byteLength(detail) + Buffer.byteLength(source) + Buffer.byteLength(type) + timeBytes;
+    if (sizeBytes >= maxBytes) return tooLarge(sizeBytes, maxBytes - 1, 'an event bus');
+    return {
+      kind: 'call',
+      target: 'AWSEvents.PutEvents',
+      contentType: 'application/x-amz-json-1.1',
+      body: JSON.stringify({
+        Entries: [
+          { EventBusName: bus_arn, Source: source, DetailType: type, Detail: detail, Time: Date.parse(time) / 1000 },
+        ],
+      }),
+    };
+  },
+  errorIn(answer) {
+    const { Entries: [entry] = [] } = answer as { readonly Entries?: readonly Readonly<Record<string, unknown>>[] };
+    if (entry?.['EventId'] !== undefined) return undefined;
+    return { code: String(entry?.['ErrorCode'] ?? 'NoResult'), message: String(entry?.['ErrorMessage'] ?? '') };
+  },
+};
