@@ -58,6 +58,15 @@ export interface SentCallback {
   readonly body: string;
 }
 
+/** Callbacks that an endpoint refuses: a queue, a bus and a stream take every message and read none. */
+const httpOnly: readonly (Simulation | undefined)[] = ['bad-signature', 'old-timestamp', 'oversized'];
+
+/** Why a subscription cannot be tested so; undefined if it can. */
+export function simulationFault({ destination }: Subscription, simulate: Simulation | undefined): string | undefined {
+  if (destination === undefined || !httpOnly.includes(simulate)) return undefined;
+  return `only an endpoint of type http can refuse a callback: expected none of ${httpOnly.join(', ')} for ${destination.type}`;
+}
+
 /** What a simulation sends, and which answers are right. */
 interface Scene {
   readonly expected: string;

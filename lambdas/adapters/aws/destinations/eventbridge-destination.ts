@@ -33,7 +33,9 @@ export const eventbridgeDestination: DestinationType<EventBridgeDestination> = {
     };
   },
   errorIn(answer) {
-    const { Entries: [entry] = [] } = answer as { readonly Entries?: readonly Readonly<Record<string, unknown>>[] };
+    const { Entries: [entry] = [] } = (answer ?? {}) as {
+      readonly Entries?: readonly Readonly<Record<string, unknown>>[];
+    };
     if (entry?.['EventId'] !== undefined) return undefined;
     return { code: String(entry?.['ErrorCode'] ?? 'NoResult'), message: String(entry?.['ErrorMessage'] ?? '') };
   },

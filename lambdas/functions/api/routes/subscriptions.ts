@@ -12,7 +12,7 @@ import {
   updateSubscription,
 } from '../../../flows/subscriptions/manage-subscription.ts';
 import { previewSubscription } from '../../../flows/subscriptions/preview-subscription.ts';
-import { testEndpoint } from '../../../flows/subscriptions/test-endpoint.ts';
+import { simulationFault, testEndpoint } from '../../../flows/subscriptions/test-endpoint.ts';
 import type { Subscription } from '../../../ports/delivery/subscription-store.ts';
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiOutcomes, ApiPorts } from '../api-ports.ts';
@@ -215,6 +215,8 @@ export function subscriptionHandlers(
     async testSubscription(call) {
       const { simulate, type, resource } = call.body;
       const subscription = await findSubscription(ports, call);
+      const fault = simulationFault(subscription, simulate);
+      if (fault !== undefined) throw bodyProblem('simulate', fault);
       const result = await whileCounted(ports, call.principal, () =>
         testEndpoint(ports, prepareSubscription(subscription), { simulate, type, resource }),
       );
