@@ -15,6 +15,7 @@ export const exhaustedMeanings: Readonly<Record<NonNullable<Delivery['exhausted_
   gone: 'The endpoint answered 410: it wants nothing more.',
   'attempts-exhausted': 'All attempts of the schedule were made.',
   'too-old': 'The next attempt would be later than the subscription allows.',
+  'too-large': 'The destination takes no message of this size.',
   'event-expired': 'The event is no longer kept.',
 };
 

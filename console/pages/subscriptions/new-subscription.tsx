@@ -5,11 +5,12 @@ import { href, isOperator, maySee, tenant } from '../../session.ts';
 import { address } from '../../ui/links.tsx';
 import { Empty, Page, Section } from '../../ui/page.tsx';
 import { ShownOnce } from '../../ui/shown-once.tsx';
+import { RolePolicies } from './role-policies.tsx';
 import { creationOf, emptyDraft, type NewSubscription } from './subscription-draft.ts';
 import { SubscriptionForm } from './subscription-form.tsx';
 
 /** What follows once it exists. */
-function Created({ of: { id, url, secret } }: { readonly of: Answer<'POST /v1/subscriptions'> }) {
+function Created({ of: { id, url, secret, destination } }: { readonly of: Answer<'POST /v1/subscriptions'> }) {
   const path = `/subscriptions/${encodeURIComponent(id)}`;
   const [isCopied, setCopied] = useState(false);
   return (
@@ -22,6 +23,7 @@ function Created({ of: { id, url, secret } }: { readonly of: Answer<'POST /v1/su
           The receiver needs it to verify that a request is genuine. If it is lost, rotate the secret to get another.
         </ShownOnce>
       )}
+      <RolePolicies of={destination} />
       <div class="actions">
         <a class="button primary" href={address(path, { tab: 'test' })}>
           Send a test

@@ -1,6 +1,7 @@
 import type { Answer, Body } from '../../engine-client.ts';
 import { entriesOf } from '../../ui/list-field.tsx';
 import type { Pair } from '../../ui/pairs-field.tsx';
+import { type DestinationDraft, destinationDraftOf, emptyDestination, receiverOf } from './destination.ts';
 import { emptyShaping, linesOf, orNull, type ShapingDraft, shapingDraftOf, shapingOf } from './shaping.ts';
 
 export type Subscription = Answer<'GET /v1/subscriptions/{id}'>;
@@ -8,9 +9,8 @@ export type NewSubscription = Body<'POST /v1/subscriptions'>;
 export type SubscriptionPatch = Body<'PATCH /v1/subscriptions/{id}'>;
 
 /** A subscription as one types it. Lists are texts with commas; empty texts mean the default. */
-export interface Draft extends ShapingDraft {
+export interface Draft extends ShapingDraft, DestinationDraft {
   readonly id: string;
-  readonly url: string;
   readonly description: string;
   /** Empty for all tenants. */
   readonly tenant: string;
@@ -60,8 +60,8 @@ export const noRetries = 'none';
 
 export const emptyDraft: Draft = {
   ...emptyShaping,
+  ...emptyDestination,
   id: '',
-  url: '',
   description: '',
   tenant: '',
   metadata: [],
@@ -108,8 +108,8 @@ export function draftOf(subscription: Subscription): Draft {
   return {
     ...emptyDraft,
     ...shapingDraftOf(subscription),
+    ...destinationDraftOf(subscription.url, subscription.destination),
     id: subscription.id,
-    url: subscription.url,
     description: subscription.description ?? '',
     tenant: subscription.tenant ?? '',
     metadata: Object.entries(subscription.metadata),
@@ -158,7 +158,7 @@ const pairsOf = (pairs: readonly Pair[]) =>
 function membersOf(draft: Draft): Readonly<Record<string, unknown>> {
   const { isBatched, previousBy, headersBy, signatures } = draft;
   return {
-    url: draft.url.trim(),
+    ...receiverOf(draft),
     description: orNull(draft.description),
     metadata: draft.metadata.length === 0 ? null : pairsOf(draft.metadata),
     types: entriesOf(draft.types),

@@ -169,6 +169,7 @@ function CertificateFields({ draft, set, problem, stored }: PartProps) {
 
 /** Whether stored credentials would go to a receiver that they were not meant for. The engine removes them then. */
 function isMoved({ draft, stored }: PartProps): boolean {
+  if (stored !== undefined && draft.sendsTo !== stored.destination.type) return true;
   if (stored === undefined || !URL.canParse(draft.url) || !URL.canParse(stored.url)) return false;
   return new URL(draft.url).origin !== new URL(stored.url).origin;
 }

@@ -8,24 +8,17 @@ import { Section } from '../../ui/page.tsx';
 import { PairsField } from '../../ui/pairs-field.tsx';
 import { TenantField } from '../../ui/tenant-field.tsx';
 import { AccessPart } from './subscription-form-access.tsx';
+import { DestinationFields, destinationMembers } from './subscription-form-destination.tsx';
 import { EventsPart } from './subscription-form-events.tsx';
 import { Advanced, type PartProps } from './subscription-form-part.tsx';
 import { SendingPart } from './subscription-form-sending.tsx';
 import { ExtrasPart, ShapePart } from './subscription-form-shape.tsx';
 
-function EndpointPart({ draft, set, problem, stored }: PartProps) {
+function EndpointPart(props: PartProps) {
+  const { draft, set, problem, stored } = props;
   return (
     <Section title="Endpoint">
-      <TextField
-        label="Address"
-        type="url"
-        isRequired
-        value={draft.url}
-        onChange={(url) => set({ url })}
-        placeholder="https://app.example.com/hooks"
-        hint="Events are sent there by POST. It must be public, and use https."
-        faults={faultsAt(problem, 'url')}
-      />
+      <DestinationFields {...props} />
       <div class="columns">
         <TextField
           label="Description"
@@ -66,7 +59,7 @@ interface FormProps extends PartProps {
   readonly children?: ComponentChildren;
 }
 
-const members: readonly string[] = `id url tenant description metadata types resources integrations accounts
+const members: readonly string[] = `id tenant description metadata types resources integrations accounts
   filter fields transform envelope include_previous encrypt schema_versions batch
   ordering rate_per_second concurrency timeout_seconds retry disable_after_seconds
   signatures auth headers client_certificate`.split(/\s+/);
@@ -105,7 +98,7 @@ export function SubscriptionForm({ verb, isRunning, onSubmit, children, ...part 
         />
       </Advanced>
       <Faulty problem={problem} />
-      <OtherFaults problem={problem} beside={members} />
+      <OtherFaults problem={problem} beside={[...destinationMembers, ...members]} />
       {children}
       <div class="actions">
         <button type="submit" class="primary" disabled={isRunning}>

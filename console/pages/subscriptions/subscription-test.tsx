@@ -148,11 +148,16 @@ function TestCase({ id, kind, type, resource }: TestCaseProps) {
   );
 }
 
+/** Tests of an endpoint that refuses. Queues, buses and streams take every message. */
+const httpOnly: readonly (keyof typeof kinds)[] = ['bad-signature', 'old-timestamp', 'oversized'];
+
 /** Sends invented events, ordinary and difficult ones. */
 export function TestTab({ subscription }: TabProps) {
   const [type, setType] = useState('');
   const [resource, setResource] = useState('');
   const schemas = useList('GET /v1/schemas', { query: { limit: 200 } });
+  const isHttp = subscription.destination.type === 'http';
+  const shown = (Object.keys(kinds) as (keyof typeof kinds)[]).filter((kind) => isHttp || !httpOnly.includes(kind));
   return (
     <Section title="Test the endpoint">
       <p>
@@ -170,7 +175,7 @@ export function TestTab({ subscription }: TabProps) {
         />
       </div>
       <ul class="tests">
-        {(Object.keys(kinds) as (keyof typeof kinds)[]).map((kind) => (
+        {shown.map((kind) => (
           <TestCase key={kind} id={subscription.id} kind={kind} type={type} resource={resource} />
         ))}
       </ul>
