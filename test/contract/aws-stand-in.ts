@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { SigningSha256 } from '../../lambdas/adapters/aws/client-settings.ts';
@@ -38,7 +38,7 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
   const requests: AwsRequest[] = [];
   const known = new Map<string, AwsCredentials>();
   let answer: (request: AwsRequest) => AwsAnswer = () => ({ status: 200, body: '{}' });
-  const server = createServer(async (incoming, response) => {
+  const serve = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const chunks: Buffer[] = [];
     for await (const chunk of incoming) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks).toString('utf8');
@@ -48,7 +48,8 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
     if (request !== undefined) requests.push(request);
     const { status, body: text, delayMs = 0 } = request === undefined ? invalid : answer(request);
     setTimeout(() => response.writeHead(status).end(text), delayMs);
-  });
+  };
+  const server = createServer((incoming, response) => void serve(incoming, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

@@ -59,7 +59,7 @@ const nothing = 'nothing';
 const harmless = new Set(
   [
     'limit types resources integration integrations origin origins since until wait schema state operation before major',
-    'url record_id ordering rate_per_second concurrency retry disable_after_seconds signatures auth headers client_certificate',
+    'url destination record_id ordering rate_per_second concurrency retry disable_after_seconds signatures auth headers client_certificate',
     'timeout_seconds filter fields include_previous encrypt batch transform envelope schema_versions secrets credentials capture',
     'scopes expires_at rate_per_minute overlap_seconds grant_type scope expires_in mode dry_run catch_up simulate type',
     'resource ttl_seconds release retention canary delivery shadow_url client_secret client shared_contexts description metadata',

@@ -106,7 +106,7 @@ export function subscriptionBody(nowMs: number) {
         context.addIssue({
           code: 'custom',
           path: [destination === undefined ? 'url' : 'destination'],
-          message: destination === undefined ? 'required: the URL to post to, or a destination' : oneReceiver,
+          message: destination === undefined ? 'expected string, the URL to post to; or a destination' : oneReceiver,
         });
     })
     .transform((body) => {

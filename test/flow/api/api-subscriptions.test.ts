@@ -24,6 +24,7 @@ describe('a request that creates a subscription', () => {
     expect(body).toEqual({
       id: 'sub_1',
       url,
+      destination: { type: 'http', url },
       tenant: 'acme',
       description: null,
       metadata: {},

@@ -26,7 +26,7 @@ const types: { readonly [Type in AwsDestination['type']]: DestinationType<Extrac
 };
 
 function typeOf({ type }: AwsDestination): DestinationType<AwsDestination> {
-  return types[type] as DestinationType<AwsDestination>;
+  return types[type];
 }
 
 /** Sends messages to queues, buses and streams, each with the role of its subscription. */
