@@ -7,7 +7,7 @@ import type { SyncRow } from '../../lambdas/ports/sync/sync-store.ts';
 import { createCallInjector, type PlannedFault } from './call-injector.ts';
 import type { Answer, FaultEngine, QueueDepth, Row } from './fault-engine.ts';
 import type { Leftovers } from './leftovers.ts';
-import type { Subscriber } from './subscribers.ts';
+import type { Post, Subscriber } from './subscribers.ts';
 import { createTestProvider, readResources, type TestProvider } from './test-provider.ts';
 
 /** A record that must have exactly one event in the feed: the expected result of a provider's request. */
@@ -71,6 +71,8 @@ export interface FaultRun {
   readonly accepted: () => number;
   account(integration: string, options?: Readonly<Record<string, unknown>>): Promise<TestAccount>;
   subscriber(options?: Readonly<Record<string, unknown>>): Promise<TestSubscriber>;
+  /** A subscriber that gets its events from a stream in its own AWS account. */
+  streamSubscriber(): Promise<TestSubscriber>;
   /** From now on calls are counted, and one of them fails. */
   faultsBegin(): void;
   /** From now on nothing fails. */
@@ -224,6 +226,32 @@ export async function createFaultRun(
         id: answer.body.id as string,
         secrets,
         holdAfter: (fromPost, secret) => void secrets.push({ secret, fromPost }),
+      };
+      subscribers.push(subscriber);
+      return subscriber;
+    },
+    async streamSubscriber() {
+      // Of the same names in each run, because they are part of the names of calls.
+      const stream_arn = 'arn:aws:kinesis:eu-west-1:222222222222:stream/events';
+      const role_arn = 'arn:aws:iam::222222222222:role/tributary-events';
+      const destination = { type: 'kinesis', stream_arn, role_arn };
+      const answer = await fault.call('POST', '/v1/subscriptions', { tenant, destination });
+      if (answer.status !== 201) throw new Error(`the subscription was not created: ${JSON.stringify(answer.body)}`);
+      fault.engine.subscribers.createStream(stream_arn);
+      fault.engine.subscribers.createRole({
+        arn: role_arn,
+        externalId: answer.body.destination.external_id,
+        statements: [{ effect: 'Allow', actions: ['kinesis:PutRecord'], resources: [stream_arn] }],
+      });
+      const subscriber: TestSubscriber = {
+        url: stream_arn,
+        id: answer.body.id as string,
+        get posts() {
+          return fault.engine.subscribers.records().flatMap(({ data }) => postIn(data.toString(), tenant));
+        },
+        answerWith: () => undefined,
+        secrets: [{ secret: answer.body.secret as string, fromPost: 0 }],
+        holdAfter: () => undefined,
       };
       subscribers.push(subscriber);
       return subscriber;
@@ -449,4 +477,10 @@ export function accountWebhook(url: string, account: string, company: number, em
     headers: (_, body) => ({ 'bob-signature': createHmac('sha512', signingSecret).update(body).digest('base64') }),
     events: [{ account, resource: 'hris/employees', recordId: String(employee) }],
   };
+}
+
+/** The callback in a record of a stream; none if it is another tenant's. */
+function postIn(record: string, tenant: string): readonly Post[] {
+  const { headers, body } = JSON.parse(record) as { headers: Post['headers']; body: { tenant: string } };
+  return body.tenant === tenant ? [{ headers, body: record.slice(record.indexOf(',"body":') + 8, -1) }] : [];
 }

@@ -362,6 +362,30 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
 
+  /** A stream in a subscriber's AWS account, new: its drain assumes the role and sends. */
+  stream: {
+    async play(run) {
+      const account = await run.account('github');
+      await run.streamSubscriber();
+      run.faultsBegin();
+      await run.send(githubWebhook(account, { issue: 1 }));
+    },
+    isAlike: isOfHttp,
+  },
+
+  /** A stream that is known to be fast: deliver assumes the role and sends. */
+  'known-stream': {
+    async play(run) {
+      const account = await run.account('github');
+      await run.streamSubscriber();
+      await run.send(githubWebhook(account, { issue: 1 }));
+      await run.settle();
+      run.faultsBegin();
+      await run.send(githubWebhook(account, { issue: 2 }));
+    },
+    isAlike: isOfHttp,
+  },
+
   /** A reader that follows the feed while events arrive. */
   'feed-reader': {
     async play(run) {
@@ -456,6 +480,11 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   ...providerScenarios,
   ...syncScenarios,
 };
+
+/** `webhook` and `known-endpoint` cover the calls that do not depend on the destination. */
+function isOfHttp(name: string): boolean {
+  return !/\.(AssumeRole|PutRecord)\./.test(name);
+}
 
 async function sharedUrl(run: FaultRun): Promise<string> {
   const path = '/v1/integrations/intercom/settings';

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { parseStatement } from '../partiql-statement.ts';
 
@@ -28,7 +29,8 @@ export function describeCall(
   const accessKeyId = /Credential=([^/]+)\//.exec(headers.authorization ?? '')?.[1];
   const caller = accessKeyId === undefined ? undefined : callerOf(accessKeyId);
   if (caller === undefined) return undefined;
-  const invocationId = String(headers['amz-sdk-invocation-id'] ?? '');
+  // Only the SDK tries again, and says so.
+  const invocationId = String(headers['amz-sdk-invocation-id'] ?? randomUUID());
   if (String(headers['content-type']).startsWith('application/x-www-form-urlencoded')) {
     const parameters = new URLSearchParams(body.toString('utf8'));
     const resource = parameters.get('RoleArn')?.split('/').at(-1) ?? '';
