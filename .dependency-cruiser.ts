@@ -17,6 +17,7 @@ const runtime =
 /** Rooms of the engine in their order: each may import those before it. */
 const engineRooms = [
   'template',
+  'trace',
   'event',
   'records',
   'governance',

@@ -4,6 +4,7 @@ import { meantInstead } from './cli/explain/nearest-name.ts';
 import { concurrencySettings } from './settings/concurrency-settings.ts';
 import { domainFaults, domainSettings } from './settings/domain-settings.ts';
 import { networkSettings } from './settings/network-settings.ts';
+import { observabilitySettings } from './settings/observability-settings.ts';
 import { quotaSettings } from './settings/quota-settings.ts';
 import { rateSettings } from './settings/rate-settings.ts';
 import { retentionSettings } from './settings/retention-settings.ts';
@@ -47,6 +48,7 @@ const settingsSchema = z.strictObject({
   ...networkSettings,
   ...domainSettings,
   ...tagSettings,
+  ...observabilitySettings,
   /**
    * Address that receives alarms by mail.
    * @default - none; subscribe to the alarm topic yourself
@@ -109,6 +111,10 @@ function defaultsOf(stage: Stage): Settings {
     executeApiEndpoint: 'open',
     ipAddressType: 'ipv4',
     tags: {},
+    logLevel: 'info',
+    logSampleRatio: 1,
+    tracing: 'off',
+    traceSampleRatio: 1,
   };
 }
 

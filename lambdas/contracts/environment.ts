@@ -76,6 +76,16 @@ export const environmentKeys = {
   rawLocked: 'TRIBUTARY_RAW_LOCKED',
   /** Non-public address ranges (CIDR, comma separated) that outbound calls may reach. */
   egressAllowedRanges: 'TRIBUTARY_EGRESS_ALLOWED_RANGES',
+  /** Least level of log lines: `info`, `warn` or `error`. */
+  logLevel: 'TRIBUTARY_LOG_LEVEL',
+  /** Share of the traces whose successes are logged, from 0 to 1. */
+  logSampleRatio: 'TRIBUTARY_LOG_SAMPLE_RATIO',
+  /** URL of an OpenTelemetry collector that takes OTLP over HTTP; empty where there is none. */
+  otlpEndpoint: 'TRIBUTARY_OTLP_ENDPOINT',
+  /** Name of the SSM parameter that holds the headers of that collector; empty where it needs none. */
+  otlpHeadersParameter: 'TRIBUTARY_OTLP_HEADERS_PARAMETER',
+  /** Share of the traces that are sampled, from 0 to 1. */
+  traceSampleRatio: 'TRIBUTARY_TRACE_SAMPLE_RATIO',
   /** `true` where outbound calls may use plain http. */
   egressAllowHttp: 'TRIBUTARY_EGRESS_ALLOW_HTTP',
   /** Origins that stand for others in calls of providers (`<origin>=<origin>`, comma separated); local stage only. */
@@ -92,9 +102,21 @@ export const environmentKeys = {
 
 export type EnvironmentKey = (typeof environmentKeys)[keyof typeof environmentKeys];
 
+/** Keys for log lines and metrics. */
+const loggingKeys = [environmentKeys.stage, environmentKeys.logLevel, environmentKeys.logSampleRatio] as const;
+
+/** Keys for exporting spans. */
+const tracingKeys = [
+  environmentKeys.traceSampleRatio,
+  environmentKeys.otlpEndpoint,
+  environmentKeys.otlpHeadersParameter,
+] as const;
+
 /** Keys for sending callbacks and for publishing events about them. */
 const sendingKeys = [
-  environmentKeys.stage,
+  ...loggingKeys,
+  environmentKeys.publicUrl,
+  ...tracingKeys,
   environmentKeys.tenantsTable,
   environmentKeys.subscriptionsTable,
   environmentKeys.eventsTable,
@@ -120,7 +142,8 @@ const providerKeys = [
 
 /** Keys for reading records from providers, and for publishing them. */
 const readingKeys = [
-  environmentKeys.stage,
+  ...loggingKeys,
+  ...tracingKeys,
   environmentKeys.accountsTable,
   environmentKeys.egressAllowedRanges,
   environmentKeys.egressAllowHttp,
@@ -144,7 +167,7 @@ const readingKeys = [
 /** The keys that each function reads: the stack must set exactly these. */
 export const functionEnvironments = {
   ingress: [
-    environmentKeys.stage,
+    ...loggingKeys,
     environmentKeys.ingressUrl,
     environmentKeys.accountsTable,
     environmentKeys.accountContextsTable,
@@ -163,7 +186,8 @@ export const functionEnvironments = {
     environmentKeys.ownOrigins,
   ],
   normalize: [
-    environmentKeys.stage,
+    ...loggingKeys,
+    ...tracingKeys,
     environmentKeys.accountsTable,
     environmentKeys.integrationSettingsTable,
     environmentKeys.egressAllowedRanges,
@@ -196,7 +220,7 @@ export const functionEnvironments = {
   deliver: sendingKeys,
   drain: sendingKeys,
   dispatch: [
-    environmentKeys.stage,
+    ...loggingKeys,
     environmentKeys.tenantsTable,
     environmentKeys.eventsTable,
     environmentKeys.deliveriesTable,
@@ -211,7 +235,8 @@ export const functionEnvironments = {
     environmentKeys.retentionDays,
   ],
   api: [
-    environmentKeys.stage,
+    ...loggingKeys,
+    environmentKeys.traceSampleRatio,
     environmentKeys.ownPrincipal,
     environmentKeys.ownAccountDestinations,
     environmentKeys.publicUrl,
@@ -261,16 +286,16 @@ export const functionEnvironments = {
     environmentKeys.egressAllowHttp,
     environmentKeys.ownOrigins,
   ],
-  console: [environmentKeys.stage, environmentKeys.apiKeysTable],
+  console: [...loggingKeys, environmentKeys.apiKeysTable],
   canary: [
-    environmentKeys.stage,
+    ...loggingKeys,
     environmentKeys.publicUrl,
     environmentKeys.accountsTable,
     environmentKeys.apiKeysTable,
     environmentKeys.subscriptionsTable,
   ],
   govern: [
-    environmentKeys.stage,
+    ...loggingKeys,
     environmentKeys.tenantsTable,
     environmentKeys.accountsTable,
     environmentKeys.accountContextsTable,

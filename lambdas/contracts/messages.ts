@@ -9,7 +9,7 @@ export type BodyReference =
 
 /** Raw queue: one provider request that ingress verified and acknowledged. */
 export interface RawMessage {
-  /** Id of this acceptance. When a provider sends a request twice, each has its own id. */
+  /** Id of this acceptance, from which its trace follows. When a provider sends a request twice, each has its own id. */
   readonly rawId: string;
   readonly integration: string;
   /** Absent for requests at the URL for all accounts: normalize finds the account. */
@@ -59,6 +59,8 @@ export interface DeliveryJob {
   readonly attempt: number;
   /** How often the job was queued again without an attempt. @default 0 */
   readonly postponed?: number;
+  /** The event's trace, for log lines. Absent where only the event's row tells it: in retries. */
+  readonly trace?: string;
 }
 
 /** Drain queue: asks a run to continue an endpoint's backlog, or a replay, or to post what a second endpoint gets. */

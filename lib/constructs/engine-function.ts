@@ -17,6 +17,7 @@ import {
   RecursiveLoop,
   Runtime,
   SystemLogLevel,
+  Tracing,
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -54,6 +55,11 @@ export interface EngineFunctionProps<Name extends FunctionName> {
    * @default - none: the function runs in no VPC
    */
   readonly vpc?: { readonly subnetIds: readonly string[]; readonly securityGroupIds: readonly string[] } | undefined;
+  /**
+   * Whether AWS X-Ray traces the function.
+   * @default false
+   */
+  readonly isTraced?: boolean;
   readonly logRetention: RetentionDays;
   /** Whether it has no alarms on its errors and throttles. @default false */
   readonly isUnwatched?: boolean;
@@ -93,12 +99,14 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
       recursiveLoop: props.requeuesItself === true ? RecursiveLoop.ALLOW : RecursiveLoop.TERMINATE,
       role,
       logGroup,
+      ...(props.isTraced === true ? { tracing: Tracing.ACTIVE } : {}),
       loggingFormat: LoggingFormat.JSON,
       // Lambda's lines about successful invocations repeat its metrics, and cost more than the engine's lines.
       systemLogLevelV2: SystemLogLevel.WARN,
       environment: { NODE_OPTIONS: '--enable-source-maps', ...props.environment },
     });
 
+    if (props.isTraced === true) acknowledgeTracing(role);
     if (props.vpc !== undefined) placeInVpc(this.lambda, role, props.vpc);
 
     if (props.isUnwatched === true) return;
@@ -117,6 +125,14 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
       periods: 2,
     });
   }
+}
+
+/** X-Ray's permissions, which the CDK adds to the role, know no resources. */
+function acknowledgeTracing(role: Role): void {
+  Validations.of(role).acknowledge({
+    id: 'AwsSolutions-IAM5[Resource::*]',
+    reason: 'xray:PutTraceSegments and xray:PutTelemetryRecords name no resource: X-Ray has none to name.',
+  });
 }
 
 /**

@@ -161,6 +161,7 @@ export class EngineBuilder {
       requeuesItself: functionsThatRequeueThemselves.has(name),
       vpc: this.vpcOf(name),
       isUnwatched,
+      isTraced: this.config.tracing === 'active',
       logRetention: this.config.logRetentionDays,
       alarms: this.alarms,
       removalPolicy: this.removalPolicy,

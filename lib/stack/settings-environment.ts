@@ -35,6 +35,11 @@ export function settingsEnvironment(
     [environmentKeys.connectReturnOrigins]: config.connectReturnOrigins.join(','),
     [environmentKeys.ownPrincipal]: ownPrincipal,
     [environmentKeys.ownAccountDestinations]: String(config.ownAccountDestinations),
+    [environmentKeys.logLevel]: config.logLevel,
+    [environmentKeys.logSampleRatio]: String(config.logSampleRatio),
+    [environmentKeys.traceSampleRatio]: String(config.traceSampleRatio),
+    [environmentKeys.otlpEndpoint]: config.otlpEndpoint ?? '',
+    [environmentKeys.otlpHeadersParameter]: config.otlpHeadersParameter ?? '',
     // The local runner sets it.
     [environmentKeys.providerHosts]: '',
   };

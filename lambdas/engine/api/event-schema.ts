@@ -30,6 +30,13 @@ export const event = z
       .literal(true)
       .optional()
       .describe('Present if the first run of a sync found the record, which may be much older.'),
+    correlation_id: z
+      .string()
+      .regex(/^[0-9a-f]{32}$/)
+      .optional()
+      .describe(
+        'What brought the event: all events of one webhook, and of one run of a sync, have the same. It is the trace id of the `traceparent` of callbacks, and names the event in every log line.',
+      ),
     data: z.record(z.string(), z.unknown()),
   })
   .meta({ id: 'Event' });
@@ -47,5 +54,6 @@ export const eventExample = {
   origin: 'webhook',
   raw_event_type: 'employee.updated',
   schema_version: '1.0.0',
+  correlation_id: '019abc3f2c005e2f0c1b7a9d4e6f8a0b',
   data: { id: '123' },
 };

@@ -50,7 +50,7 @@ const oauth2Auth = z.strictObject({
 
 /** Prefixes of headers that only the engine sets: signatures, replays, hops. */
 const reservedPrefixes = ['webhook-', 'tributary-'];
-/** Headers that only the engine sets: they describe the connection or the body. */
+/** Headers that only the engine sets: they describe the connection, the body, or the trace. */
 const reservedHeaders: ReadonlySet<string> = new Set([
   ...connectionHeaders,
   'expect',
@@ -58,6 +58,7 @@ const reservedHeaders: ReadonlySet<string> = new Set([
   'content-encoding',
   'content-length',
   'content-type',
+  'traceparent',
 ]);
 const maxHeaders = 20;
 

@@ -36,6 +36,11 @@ export interface CanonicalEvent {
   readonly thin?: true;
   /** True if the first run of a sync found the record: it may be older than the connection. */
   readonly snapshot?: true;
+  /**
+   * The trace that brought the event, 32 hexadecimal digits: all events of one webhook, and of one run of a sync, have
+   * the same. Undefined where nothing else began it: its trace is the digits of its id.
+   */
+  readonly correlation_id?: string;
   readonly data: Readonly<Record<string, unknown>>;
 }
 

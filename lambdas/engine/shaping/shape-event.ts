@@ -1,6 +1,6 @@
 import type { CanonicalEvent } from '../event/canonical-event.ts';
 import type { Transformed } from '../expression/run-expression.ts';
-import { cloudEventTypes, toCloudEvent } from './cloud-event.ts';
+import { type CloudEventContext, cloudEventTypes, toCloudEvent } from './cloud-event.ts';
 import { type Encryption, encryptFields } from './encrypt-fields.ts';
 import { type EncryptionKey, readEncryptionKey } from './encryption-key.ts';
 import { changeFields, type FieldTree, keepFields, plantPaths } from './field-paths.ts';
@@ -71,6 +71,7 @@ export function prepareShaping(options: ShapingOptions): PreparedShaping {
  *
  * @param events - One event, or with `batch` one or more, in sending order.
  * @param before - By the id of an event: the event of its record before it, where former values are asked for.
+ * @param context - What CloudEvents say of the deployment.
  * @returns `failed` if some events cannot be shaped. The caller must not send these events, but may shape the
  *   others again without them.
  */
@@ -79,6 +80,7 @@ export async function shapeEvents(
   events: readonly CanonicalEvent[],
   runTransform: RunTransform,
   before: ReadonlyMap<string, CanonicalEvent> = new Map(),
+  context: CloudEventContext = {},
 ): Promise<ShapedEvents> {
   if (events.length === 0 || (events.length > 1 && !prepared.isBatched))
     throw new TypeError(
@@ -88,7 +90,7 @@ export async function shapeEvents(
   const failures: ShapingFailure[] = [];
   // In sequence, because each event may use the full time limit of an expression.
   for (const event of events) {
-    const shaped = await shapeEvent(prepared, event, runTransform, before.get(event.id));
+    const shaped = await shapeEvent(prepared, event, runTransform, before.get(event.id), context);
     if (shaped.kind === 'text') texts.push(shaped.text);
     else failures.push({ event: event.id, reason: shaped.reason });
     if (shaped.isLast === true) break;
@@ -102,6 +104,7 @@ async function shapeEvent(
   event: CanonicalEvent,
   runTransform: RunTransform,
   before: CanonicalEvent | undefined,
+  context: CloudEventContext,
 ): ReturnType<RunTransform> {
   const reduction = await reduceData(prepared, event.data);
   if (reduction.kind === 'failed') return { kind: 'failed', reason: `encryption failed: ${reduction.reason}` };
@@ -113,12 +116,15 @@ async function shapeEvent(
     ...(previous.data === undefined ? {} : { previous: { data: previous.data } }),
   };
   const isWrapped = prepared.envelope === 'cloudevents';
-  if (prepared.transform === undefined)
-    return { kind: 'text', text: JSON.stringify(isWrapped ? toCloudEvent(reduced, reduced.data) : reduced) };
+  if (prepared.transform === undefined) {
+    const isPlain = [prepared.include, prepared.drop, prepared.encryption].every((change) => change === undefined);
+    const sent = isWrapped ? toCloudEvent(reduced, reduced.data, isPlain, context) : reduced;
+    return { kind: 'text', text: JSON.stringify(sent) };
+  }
 
   const transformed = await runTransform(prepared.transform, reduced);
   if (transformed.kind === 'failed' || !isWrapped) return transformed;
-  return { kind: 'text', text: JSON.stringify(toCloudEvent(reduced, JSON.parse(transformed.text))) };
+  return { kind: 'text', text: JSON.stringify(toCloudEvent(reduced, JSON.parse(transformed.text), false, context)) };
 }
 
 /** An event as it is sent. */

@@ -7,6 +7,7 @@ import type { PostResult } from '../../engine/delivery/pace.ts';
 import { jobOf, postResult } from '../../engine/delivery/record-attempt.ts';
 import { settle } from '../../engine/delivery/settlement.ts';
 import type { CanonicalEvent } from '../../engine/event/canonical-event.ts';
+import { traceOfEvent } from '../../engine/trace/trace-ids.ts';
 import type { LateAnswer } from '../../ports/delivery/callback-client.ts';
 import { type Subscription, scopeOf } from '../../ports/delivery/subscription-store.ts';
 import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
@@ -155,7 +156,14 @@ async function postJob(
     const event = judged ?? (await tryToEvent(ports, job.row, isForGood));
     if (!('kind' in event)) {
       const previous = await readPrevious(ports, prepared.subscription, [job.row]);
-      const options = { isReplay: job.delivery.replay !== undefined, hops: hopsOf([job]), previous, late };
+      const { replay, attemptCount } = job.delivery;
+      const options = {
+        isReplay: replay !== undefined,
+        hops: hopsOf([job]),
+        attempt: attemptCount + 1,
+        previous,
+        late,
+      };
       return await post(ports, prepared, job.row.id, [event], options);
     }
     attempts.set(job, event);
@@ -193,9 +201,9 @@ async function settleJobs(one: EndpointRun, sorted: SortedJobs, sent: Sending): 
   await endLast();
   if (parking.length + woken.length > 0) await drainParked(ports, prepared);
   await reportDelivery(ports, prepared.subscription, [
-    ...untold.map(({ delivery, row }) => ({ delivery, hops: row.hops })),
+    ...untold.map(({ delivery, row }) => ({ delivery, hops: row.hops, traceId: traceOfEvent(row) })),
     ...recorded.flatMap(([{ row }, outcome, delivery]) =>
-      outcome.kind === 'dead-lettered' ? { delivery, hops: row.hops } : [],
+      outcome.kind === 'dead-lettered' ? { delivery, hops: row.hops, traceId: traceOfEvent(row) } : [],
     ),
   ]);
 }

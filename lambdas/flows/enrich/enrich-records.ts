@@ -177,6 +177,7 @@ function candidateOf(
     schema_version: schemaVersionOf(schemas, resource),
     ...(occurredAt === undefined ? {} : { occurred_at: occurredAt }),
     ...(read === undefined ? { thin: true as const } : {}),
+    ...(fetch.trace === undefined ? {} : { correlation_id: fetch.trace }),
     data: isGone
       ? { id: recordId }
       : (record?.data ?? (JSON.parse(fetch.partialData) as Readonly<Record<string, unknown>>)),

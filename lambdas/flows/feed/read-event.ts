@@ -1,6 +1,7 @@
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { CanonicalEvent } from '../../engine/event/canonical-event.ts';
 import { type SubscriptionFilter, wantsEvent } from '../../engine/feed/wants-event.ts';
+import { traceOfEvent } from '../../engine/trace/trace-ids.ts';
 import type { ClaimStore } from '../../ports/events/claim-store.ts';
 import type { EventLocator, EventReader, EventRow } from '../../ports/events/event-store.ts';
 
@@ -36,6 +37,7 @@ export async function toEvent(ports: EventPayloads, row: EventRow): Promise<Cano
     ...(row.occurred_at === undefined ? {} : { occurred_at: row.occurred_at }),
     ...(row.thin === undefined ? {} : { thin: row.thin }),
     ...(row.snapshot === undefined ? {} : { snapshot: row.snapshot }),
+    correlation_id: traceOfEvent(row),
     data: JSON.parse(text),
   };
 }

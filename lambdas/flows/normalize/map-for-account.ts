@@ -5,6 +5,7 @@ import type { UnsequencedEvent } from '../../engine/event/canonical-event.ts';
 import { schemaVersionOf } from '../../engine/mapping/check-resource.ts';
 import { deliveryNameOf, type MappedChange } from '../../engine/mapping/mapping-context.ts';
 import { deliveryIdOf } from '../../engine/reception/decide-reception.ts';
+import { traceOfRequest } from '../../engine/trace/trace-ids.ts';
 import type { Account } from '../../ports/accounts/account-store.ts';
 import type { Fetch } from '../../ports/provider/fetch-store.ts';
 import type { Expressions } from '../../ports/runtime/expressions.ts';
@@ -121,7 +122,11 @@ async function runMapping(
   return {
     kind: 'mapped',
     events: mapped.events.map((event, index) => ({
-      event: { ...event, schema_version: schemaVersionOf(integration.resources, event.resource) },
+      event: {
+        ...event,
+        schema_version: schemaVersionOf(integration.resources, event.resource),
+        correlation_id: traceOfRequest(message.rawId),
+      },
       record: recordInputOf(integration, message, account, event.resource, mapped.changes[index]),
       fetch: fetchOf(integration, message, account, event, mapped.changes[index]),
     })),
@@ -134,7 +139,7 @@ async function runMapping(
 /** What must be read before a thin event is published; undefined where nothing can be. */
 function fetchOf(
   { isRead, traitsOf }: CandidateIntegration['integration'],
-  { receivedAt, hops }: RawMessage,
+  { rawId, receivedAt, hops }: RawMessage,
   { id: account, tenant, integration, createdAt, credentialKind }: Account,
   event: UnsequencedEvent,
   mapped: MappedChange | undefined,
@@ -158,6 +163,7 @@ function fetchOf(
     rawEventType: event.raw_event_type,
     ...(event.occurred_at === undefined ? {} : { occurredAt: event.occurred_at }),
     receivedAt,
+    trace: traceOfRequest(rawId),
     ...(hops === undefined ? {} : { hops }),
     partialData,
   };

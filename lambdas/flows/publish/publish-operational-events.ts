@@ -57,6 +57,8 @@ export async function reportEndpoint(
 export interface ExhaustedDelivery {
   readonly delivery: Delivery;
   readonly hops: number | undefined;
+  /** The trace of its event. */
+  readonly traceId?: string | undefined;
 }
 
 /** Tell of deliveries that are tried no more. An endpoint that says it is gone is disabled. */
@@ -69,9 +71,10 @@ export async function reportDelivery(
   const told = exhausted.filter(({ delivery }) => !isOperational(delivery.event));
   await publishAll(
     ports,
-    told.map(({ delivery, hops }) => ({
+    told.map(({ delivery, hops, traceId }) => ({
       // What it causes may come back as the event itself may.
       hops,
+      traceId,
       type: 'delivery.exhausted',
       tenant: subscription.tenant,
       about: 'deliveries',
@@ -133,13 +136,14 @@ async function tell(
 
 async function publishAll(
   ports: ReportPorts,
-  operations: readonly (Operation & { readonly hops?: number | undefined })[],
+  operations: readonly (Operation & Partial<Pick<ExhaustedDelivery, 'hops' | 'traceId'>>)[],
 ): Promise<void> {
   if (operations.length === 0) return;
   const publications = await publishFacts(
     ports,
-    operations.map(({ hops, ...operation }) => {
-      const event = operationalEvent(operation);
+    operations.map(({ hops, traceId, ...operation }) => {
+      const told = operationalEvent(operation);
+      const event = traceId === undefined ? told : { ...told, correlation_id: traceId };
       return { event, owner: event.id, hops };
     }),
   );

@@ -60,5 +60,6 @@ export function toJob(subscription: Pick<SubscriptionRoute, 'id' | 'tenant'>, ro
     sequence: row.sequence,
     timestamp: row.timestamp,
     attempt: 1,
+    ...(row.correlation_id === undefined ? {} : { trace: row.correlation_id }),
   };
 }

@@ -20,12 +20,13 @@ export type ShownRequest =
  * attempt. Nothing is sent, and no token is asked for.
  *
  * @param atMs - When the attempt was made, epoch milliseconds.
+ * @param attempt - Its number.
  */
 export async function showRequest(
   ports: ShowRequestPorts,
   subscription: Subscription,
   row: EventRow,
-  { atMs, isReplay }: { readonly atMs: number; readonly isReplay: boolean },
+  { atMs, attempt, isReplay }: { readonly atMs: number; readonly attempt: number; readonly isReplay: boolean },
 ): Promise<ShownRequest> {
   const { auth } = subscription.endpoint;
   // An OAuth token would be fetched from a third party.
@@ -38,6 +39,7 @@ export async function showRequest(
   const callback = await prepareCallback(ports, prepareSubscription(own), row.id, [event], {
     isReplay,
     hops: row.hops ?? 1,
+    attempt,
     previous: await readPrevious(ports, subscription, [row]),
     signedAtMs: atMs,
   });

@@ -1,6 +1,7 @@
 import { combinedType, eventId, type UnsequencedEvent } from '../../engine/event/canonical-event.ts';
 import { schemaVersionOf } from '../../engine/mapping/check-resource.ts';
 import { rowMark } from '../../engine/sync/cursor.ts';
+import { traceOfRun } from '../../engine/trace/trace-ids.ts';
 import { publishFacts } from '../publish/publish-events.ts';
 import { type Advance, currentOf, type PartWork, placeOf, readSpooled } from './part-work.ts';
 
@@ -71,6 +72,7 @@ async function publishOne(
     raw_event_type: `sync.${hold.row.sync}`,
     schema_version: schemaVersionOf(ports.schemas, resource),
     ...(placeOf(work).isFirst ? { snapshot: true as const } : {}),
+    correlation_id: traceOfRun(run.id),
     data: { records, count: records.length, since: run.previousRunDate, until },
   };
   const [publication] = await publishFacts(ports, [{ event, owner: `sync ${hold.row.sync} ${recordId}` }]);

@@ -1,5 +1,6 @@
 import { type Operation, operationalEvent } from '../../engine/event/operational-event.ts';
 import type { SyncNews } from '../../engine/sync/sync-state.ts';
+import { traceOfRun } from '../../engine/trace/trace-ids.ts';
 import type { SyncRow } from '../../ports/sync/sync-store.ts';
 import type { FactPorts } from '../publish/publication.ts';
 import { publishFacts } from '../publish/publish-events.ts';
@@ -18,7 +19,8 @@ export async function tellNews(ports: FactPorts, hold: SyncHold): Promise<readon
   const publications = await publishFacts(
     ports,
     news.map((one) => {
-      const event = operationalEvent(operationOf(hold.row, one, ports.clock.nowMs()));
+      const operation = operationalEvent(operationOf(hold.row, one, ports.clock.nowMs()));
+      const event = { ...operation, correlation_id: traceOfRun(one.id) };
       return { event, owner: event.id };
     }),
   );

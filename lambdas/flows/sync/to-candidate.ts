@@ -2,6 +2,7 @@ import { recordTraitsOf } from '../../engine/definition/record-traits.ts';
 import { eventId, type Origin, type UnsequencedEvent } from '../../engine/event/canonical-event.ts';
 import { schemaVersionOf } from '../../engine/mapping/check-resource.ts';
 import type { ReadRecord } from '../../engine/provider/answer/read-answer.ts';
+import { traceOfRun } from '../../engine/trace/trace-ids.ts';
 import type { Candidate } from '../publish/publication.ts';
 import type { RunWork } from './part-work.ts';
 import { currentOf } from './part-work.ts';
@@ -69,6 +70,7 @@ export function toCandidate(
     schema_version: schemaVersionOf(schemas, resource),
     ...(occurredAt === undefined ? {} : { occurred_at: occurredAt }),
     ...(isFirst && !record.isAbsent ? { snapshot: true as const } : {}),
+    correlation_id: traceOfRun(run.id),
     data: record.data,
   };
   const owner = ownerOf({ caller, hold }, page);

@@ -2,6 +2,7 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { ApiNote, ApiOutcome } from '../../contracts/outcomes.ts';
 import type { EndpointPolicy } from '../../engine/delivery/endpoint-state.ts';
 import type { OwnAccount } from '../../engine/destination/destination-conflict.ts';
+import type { CloudEventContext } from '../../engine/shaping/cloud-event.ts';
 import type { CallPolicy } from '../../flows/access/limit-call-rate.ts';
 import type { Quotas } from '../../flows/access/quotas.ts';
 import type { WaitingPolicy } from '../../flows/feed/enter-waiting.ts';
@@ -104,6 +105,8 @@ export interface ApiPorts {
   readonly drainQueue: DrainQueue;
   /** For endpoint tests only. Deliveries are sent by deliver and drain. */
   readonly callbacks: CallbackClient;
+  /** What callbacks say of the deployment. */
+  readonly callbackContext?: CloudEventContext | undefined;
   readonly tokens: OauthTokens;
   readonly integrations: IntegrationCatalog;
   /** New versions that are tried on some accounts, by the name of their integrations. */

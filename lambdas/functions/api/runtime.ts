@@ -56,7 +56,7 @@ import type { Clock } from '../../ports/runtime/clock.ts';
 import type { TenantPolicies } from '../../ports/tenants/tenant-store.ts';
 import { createEgress } from '../invocation/egress.runtime.ts';
 import { type Environment, readEnvironment, readNumber } from '../invocation/environment.ts';
-import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
+import { createTelemetry, loggingOf, type Telemetry } from '../invocation/telemetry.ts';
 import { createProviderPorts } from '../provider/provider.runtime.ts';
 import { createCallbackClient } from '../sending/callbacks.runtime.ts';
 import type { ApiPorts, ApiRuntime } from './api-ports.ts';
@@ -99,7 +99,7 @@ export function createApiRuntime(variables: NodeJS.ProcessEnv, bundle: URL): Api
     payloads: createS3ClaimStore(env[environmentKeys.payloadsBucket]),
   };
   return {
-    ...createTelemetry('api', env[environmentKeys.stage]),
+    ...createTelemetry('api', env[environmentKeys.stage], loggingOf(env)),
     ports: {
       ...callLimits(env),
       ...accessPorts(composition),
@@ -250,6 +250,10 @@ function endpointPorts({ env, dynamo, bundle }: Composition, variables: NodeJS.P
     endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
     endpointPolicy: defaultEndpointPolicy,
     callbacks: createCallbackClient(egress, dynamo, variables),
+    callbackContext: {
+      publicUrl: env[environmentKeys.publicUrl],
+      traceSampleRatio: Number(env[environmentKeys.traceSampleRatio]),
+    },
     tokens: createOauthTokens(egress, systemClock),
     expressions: createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits }),
     egress,

@@ -9,7 +9,7 @@ import { systemRandomness } from '../../adapters/node/system-randomness.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import { limits } from '../../contracts/limits.ts';
 import { readEnvironment } from '../invocation/environment.ts';
-import { createTelemetry } from '../invocation/telemetry.ts';
+import { createTelemetry, loggingOf } from '../invocation/telemetry.ts';
 import type { CanaryRuntime } from './handler.ts';
 
 /** Environment to ports: the only place of this function that knows AWS. */
@@ -17,7 +17,7 @@ export function createCanaryRuntime(variables: NodeJS.ProcessEnv): CanaryRuntime
   const env = readEnvironment('canary', variables);
   const dynamo = lean(new DynamoDBClient(clientSettings));
   return {
-    ...createTelemetry('canary', env[environmentKeys.stage]),
+    ...createTelemetry('canary', env[environmentKeys.stage], loggingOf(env)),
     ports: {
       http: createFetchHttpCaller(limits.canaryCallTimeoutMs),
       apiKeys: createDynamoApiKeyStore(dynamo, env[environmentKeys.apiKeysTable]),

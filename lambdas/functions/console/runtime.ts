@@ -5,7 +5,7 @@ import { createBundledStaticFiles } from '../../adapters/node/bundled-static-fil
 import { systemClock } from '../../adapters/node/system-clock.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import { readEnvironment } from '../invocation/environment.ts';
-import { createTelemetry } from '../invocation/telemetry.ts';
+import { createTelemetry, loggingOf } from '../invocation/telemetry.ts';
 import type { ConsoleRuntime } from './handler.ts';
 
 /** Environment to ports: the only place of this function that knows AWS. */
@@ -16,6 +16,6 @@ export function createConsoleRuntime(variables: NodeJS.ProcessEnv, bundle: URL):
     files: createBundledStaticFiles(new URL('console/', bundle)),
     sessions: createDynamoApiKeyStore(dynamo, env[environmentKeys.apiKeysTable]),
     clock: systemClock,
-    log: createTelemetry('console', env[environmentKeys.stage]).log,
+    log: createTelemetry('console', env[environmentKeys.stage], loggingOf(env)).log,
   };
 }

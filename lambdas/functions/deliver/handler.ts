@@ -9,18 +9,21 @@ import type { DeliverPorts } from '../../flows/deliver/deliver-ports.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
 import { countLastReceives, receiveCountOf } from '../invocation/retry-soon.ts';
-import type { Tell } from '../invocation/telemetry.ts';
+import { type MayTell, type Tell, tellAll } from '../invocation/telemetry.ts';
+import { learnTraces } from '../sending/known-traces.ts';
 
 export interface DeliverRuntime {
   readonly ports: DeliverPorts;
   readonly log: Logger;
   readonly tell: Tell;
+  /** @default every line */
+  readonly mayTell?: MayTell;
   readonly outcomes: OutcomeCounter<DeliverOutcome>;
   readonly outcomesNow: OutcomeCounter<DeliverOutcome>;
 }
 
 /** Attempts the deliveries of each record; only failed records return to the queue. */
-export function createDeliverHandler({ ports, log, tell, outcomes, outcomesNow }: DeliverRuntime) {
+export function createDeliverHandler({ ports, log, tell, mayTell = tellAll, outcomes, outcomesNow }: DeliverRuntime) {
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
     const lastReceives = countLastReceives(
@@ -42,7 +45,9 @@ export function createDeliverHandler({ ports, log, tell, outcomes, outcomesNow }
           new EngineError('corrupt-state', 'the message does not hold delivery jobs', { retryable: false }),
         );
     }
-    const results = await deliverEvents(ports, jobs);
+    const { traces, events } = learnTraces(ports.events);
+    for (const { job } of jobs) traces.note(job.event, job.trace);
+    const results = await deliverEvents({ ...ports, events }, jobs);
     const failed = new Set(
       jobs.filter((_, index) => results[index]?.kind === 'failed').map(({ messageId }) => messageId),
     );
@@ -55,12 +60,15 @@ export function createDeliverHandler({ ports, log, tell, outcomes, outcomesNow }
     for (const [index, outcome] of results.entries()) {
       const { messageId, job } = jobs[index] as JobDelivery;
       if (outcome.kind === 'failed') {
-        batch.fail(messageId, outcome.error);
+        batch.fail(messageId, outcome.error, [traces.of(job.event)]);
         continue;
       }
       // Count a message once, when it is done: a retried message reports then how its jobs ended.
       if (!failed.has(messageId) || lastReceives.isLast(messageId)) outcomes.count(outcome.kind);
+      const correlationId = traces.of(job.event);
+      if (successes.has(outcome.kind) && !mayTell(correlationId)) continue;
       attempted.push({
+        correlation_id: correlationId,
         event: job.event,
         subscription: job.subscription,
         attempt: job.attempt,
@@ -73,6 +81,9 @@ export function createDeliverHandler({ ports, log, tell, outcomes, outcomesNow }
     return batch.response();
   };
 }
+
+/** Outcomes of which a sample is enough; the others say that something is wrong. */
+const successes: ReadonlySet<string> = new Set(['delivered', 'filtered', 'duplicate']);
 
 function jobsIn(record: SQSRecord): readonly unknown[] {
   return [parseRecord(record)].flat();

@@ -20,7 +20,7 @@ import { systemClock } from '../../adapters/node/system-clock.ts';
 import { environmentKeys } from '../../contracts/environment.ts';
 import { newEndpoint } from '../../engine/delivery/endpoint-state.ts';
 import { readEnvironment, readNumber } from '../invocation/environment.ts';
-import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
+import { createTelemetry, loggingOf, type Telemetry } from '../invocation/telemetry.ts';
 import type { DispatchRuntime } from './handler.ts';
 
 /** Environment to ports: the only place of this function that knows AWS. */
@@ -33,7 +33,7 @@ export function createDispatchRuntime(variables: NodeJS.ProcessEnv): DispatchRun
     retentionDays: readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays),
   };
   return {
-    ...createTelemetry('dispatch', env[environmentKeys.stage]),
+    ...createTelemetry('dispatch', env[environmentKeys.stage], loggingOf(env)),
     ports: {
       deliveries: createDynamoDeliveryStore(dynamo, env[environmentKeys.deliveriesTable], expiry),
       replays: createDynamoReplayStore(dynamo, env[environmentKeys.deliveriesTable], expiry),

@@ -10,10 +10,14 @@ import { type ContinueReplayPorts, continueReplay } from '../../flows/subscripti
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
 import { countLastReceives } from '../invocation/retry-soon.ts';
+import { type MayTell, tellAll } from '../invocation/telemetry.ts';
+import { learnTraces } from '../sending/known-traces.ts';
 
 export interface DrainRuntime {
   readonly ports: DrainPorts & ContinueReplayPorts & ShadowPorts;
   readonly log: Logger;
+  /** @default every line */
+  readonly mayTell?: MayTell;
   readonly outcomes: OutcomeCounter<DrainOutcome | ShadowNote>;
   readonly outcomesNow: OutcomeCounter<QueueNote>;
 }
@@ -49,14 +53,19 @@ export function createDrainHandler(runtime: DrainRuntime) {
 }
 
 async function drain(
-  { ports, log, outcomes }: DrainRuntime,
+  { ports, log, mayTell = tellAll, outcomes }: DrainRuntime,
   message: Extract<DrainMessage, { kind: 'drain' }>,
 ): Promise<void> {
   const { subscription } = message;
-  const { kind: outcome } = await drainEndpoint(ports, message, (done) => {
-    const attempted = done.map(({ kind, delivery }) => {
+  const { traces, events } = learnTraces(ports.events);
+  const { kind: outcome } = await drainEndpoint({ ...ports, events }, message, (done) => {
+    const told = done.filter(
+      ({ kind, delivery }) => kind === 'retried' || kind === 'dead-lettered' || mayTell(traces.of(delivery.event)),
+    );
+    const attempted = told.map(({ kind, delivery }) => {
       const last = delivery.attempts.at(-1);
       return {
+        correlation_id: traces.of(delivery.event),
         event: delivery.event,
         attempt: delivery.attemptCount,
         outcome: kind,

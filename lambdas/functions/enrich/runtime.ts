@@ -15,7 +15,7 @@ import { prepareResources } from '../../engine/mapping/check-resource.ts';
 import { createStatisticsBuffer } from '../../flows/statistics/statistics-buffer.ts';
 import { readEnvironment } from '../invocation/environment.ts';
 import type { RetryRuntime } from '../invocation/retry-soon.ts';
-import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
+import { createTelemetry, loggingOf, type Telemetry } from '../invocation/telemetry.ts';
 import { createProviderPorts } from '../provider/provider.runtime.ts';
 import { createPublishingPorts } from '../publishing/publishing.runtime.ts';
 import type { EnrichRuntime } from './handler.ts';
@@ -31,7 +31,7 @@ export async function createEnrichRuntime(
   const env = readEnvironment('enrich', variables);
   const dynamo = lean(new DynamoDBClient(clientSettings));
   const sqs = lean(new SQSClient(clientSettings));
-  const telemetry = createTelemetry('enrich', env[environmentKeys.stage]);
+  const telemetry = createTelemetry('enrich', env[environmentKeys.stage], loggingOf(env));
   const expressions = createExpressionProcess({ script: new URL('expressions.mjs', bundle), ...expressionLimits });
   const catalog = createBundledIntegrationCatalog(new URL('integrations/', bundle));
   const candidates = createBundledIntegrationCatalog(new URL('candidates/', bundle));

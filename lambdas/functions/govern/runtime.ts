@@ -33,7 +33,7 @@ import { environmentKeys } from '../../contracts/environment.ts';
 import { queuedDays } from '../../engine/governance/erasure-certificate.ts';
 import { readEnvironment, readNumber } from '../invocation/environment.ts';
 import type { RetryRuntime } from '../invocation/retry-soon.ts';
-import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
+import { createTelemetry, loggingOf, type Telemetry } from '../invocation/telemetry.ts';
 import type { GovernRuntime } from './handler.ts';
 
 /** Environment to ports: the only place of this function that knows AWS. */
@@ -44,7 +44,7 @@ export function createGovernRuntime(variables: NodeJS.ProcessEnv): GovernRuntime
   const retentionDays = readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays);
   const contextsTable = env[environmentKeys.accountContextsTable];
   return {
-    ...createTelemetry('govern', env[environmentKeys.stage]),
+    ...createTelemetry('govern', env[environmentKeys.stage], loggingOf(env)),
     failedMessages: createSqsFailedMessages(sqs, env[environmentKeys.governanceQueueUrl]),
     randomness: systemRandomness,
     ports: {

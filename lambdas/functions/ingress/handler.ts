@@ -2,15 +2,18 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import type { IngressNote, IngressOutcome } from '../../contracts/outcomes.ts';
 import type { WebhookRequest } from '../../engine/request/webhook-request.ts';
+import { traceOfRequest } from '../../engine/trace/trace-ids.ts';
 import type { RejectionCounter } from '../../flows/ingest/count-rejections.ts';
 import { answerOf, type ReceivePorts, receiveProviderRequest } from '../../flows/ingest/receive-webhook.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
-import type { Tell } from '../invocation/telemetry.ts';
+import { type MayTell, type Tell, tellAll } from '../invocation/telemetry.ts';
 
 export interface IngressRuntime {
   readonly ports: ReceivePorts;
   readonly log: Logger;
   readonly tell: Tell;
+  /** @default every line */
+  readonly mayTell?: MayTell;
   readonly outcomes: OutcomeCounter<IngressOutcome | IngressNote>;
   readonly rejections: RejectionCounter;
   /** Origin that providers call, without a trailing slash. Some providers sign the URL. */
@@ -18,7 +21,15 @@ export interface IngressRuntime {
 }
 
 /** Receives one request of a provider; answers 2xx only after the request is durable. */
-export function createIngressHandler({ ports, log, tell, outcomes, rejections, ingressUrl }: IngressRuntime) {
+export function createIngressHandler({
+  ports,
+  log,
+  tell,
+  mayTell = tellAll,
+  outcomes,
+  rejections,
+  ingressUrl,
+}: IngressRuntime) {
   return async (event: APIGatewayProxyEventV2): Promise<APIGatewayProxyStructuredResultV2> => {
     const { integration = '', account } = event.pathParameters ?? {};
     const target = account === undefined ? { integration } : { integration, account };
@@ -33,17 +44,20 @@ export function createIngressHandler({ ports, log, tell, outcomes, rejections, i
     if (receipt.kind === 'hop-limit' || receipt.kind === 'rate-limited') outcomes.count(receipt.kind);
     const counting = await rejections.count(target, receipt);
     if (counting.kind !== 'counted') log.warn('statistics are not written yet', { integration, ...counting });
+    const correlationId = receipt.kind === 'accepted' ? traceOfRequest(receipt.rawId) : undefined;
+    const response = toResponse(answerOf(receipt));
+    if (correlationId !== undefined && !mayTell(correlationId)) return response;
     // Log last, so the line carries every count; a call that crashes earlier has counted nothing.
     tell('request received', {
       integration,
       account,
       outcome: receipt.kind,
       ...(receipt.kind === 'rejected' ? { reason: receipt.reason } : {}),
-      ...(receipt.kind === 'accepted' ? { rawId: receipt.rawId } : {}),
+      ...(receipt.kind === 'accepted' ? { correlation_id: correlationId, rawId: receipt.rawId } : {}),
       ...(receipt.kind === 'hop-limit' ? { hops: receipt.hops, cause: receipt.cause } : {}),
       ...(receipt.kind === 'rate-limited' ? { limitedBy: receipt.by } : {}),
     });
-    return toResponse(answerOf(receipt));
+    return response;
   };
 }
 

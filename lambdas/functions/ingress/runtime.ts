@@ -26,7 +26,7 @@ import { createPublishedKeys } from '../../flows/ingest/provider-keys.ts';
 import type { ReceivePorts } from '../../flows/ingest/receive-webhook.ts';
 import { createEgress } from '../invocation/egress.runtime.ts';
 import { type Environment, readEnvironment, readNumber } from '../invocation/environment.ts';
-import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
+import { createTelemetry, loggingOf, type Telemetry } from '../invocation/telemetry.ts';
 import type { IngressRuntime } from './handler.ts';
 
 /** The provider waits for its answer meanwhile. A key that takes longer is fetched again for the next request. */
@@ -54,7 +54,7 @@ export function createIngressRuntime(variables: NodeJS.ProcessEnv, bundle: URL):
   const webhook = createPreparedWebhooks(bundle);
   const accounts = createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock);
   return {
-    ...createTelemetry('ingress', env[environmentKeys.stage]),
+    ...createTelemetry('ingress', env[environmentKeys.stage], loggingOf(env)),
     ingressUrl: env[environmentKeys.ingressUrl],
     rejections: createRejectionCounter({
       accounts,

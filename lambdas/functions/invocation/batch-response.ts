@@ -15,10 +15,12 @@ export function parseRecord(record: SQSRecord): unknown {
 export function createBatchResponse(log: Logger) {
   const failed = new Set<string>();
   return {
-    fail(messageId: string, error: unknown): void {
+    /** @param correlationIds - What the record is about. */
+    fail(messageId: string, error: unknown, correlationIds: readonly string[] = []): void {
       failed.add(messageId);
       log.error('record failed', {
         messageId,
+        ...(correlationIds.length === 0 ? {} : { correlation_id: only(correlationIds) }),
         code: error instanceof EngineError ? error.code : undefined,
         error: error as Error,
       });
@@ -28,4 +30,10 @@ export function createBatchResponse(log: Logger) {
       batchItemFailures: [...failed].map((itemIdentifier) => ({ itemIdentifier })),
     }),
   };
+}
+
+/** One id as text; the ids of a batch as a list. */
+function only(ids: readonly string[]): string | readonly string[] {
+  const [first = '', ...others] = new Set(ids);
+  return others.length === 0 ? first : [first, ...others];
 }

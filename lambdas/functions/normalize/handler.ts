@@ -4,6 +4,7 @@ import { EngineError } from '../../contracts/engine-error.ts';
 import type { RawMessage } from '../../contracts/messages.ts';
 import type { NormalizeNote, NormalizeOutcome } from '../../contracts/outcomes.ts';
 import type { Drift } from '../../engine/mapping/check-resource.ts';
+import { traceOfRequest } from '../../engine/trace/trace-ids.ts';
 import type { NormalizationCounter, Normalized } from '../../flows/normalize/count-normalizations.ts';
 import type { Normalization, NormalizePorts, RawDelivery } from '../../flows/normalize/normalization.ts';
 import { normalizeWebhooks } from '../../flows/normalize/normalize-webhooks.ts';
@@ -11,12 +12,14 @@ import { fanOutOf } from '../../flows/publish/fan-out-of.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
 import { countLastReceives, receiveCountOf } from '../invocation/retry-soon.ts';
-import type { Tell } from '../invocation/telemetry.ts';
+import { type MayTell, type Tell, tellAll } from '../invocation/telemetry.ts';
 
 export interface NormalizeRuntime {
   readonly ports: NormalizePorts;
   readonly log: Logger;
   readonly tell: Tell;
+  /** @default every line */
+  readonly mayTell?: MayTell;
   readonly outcomes: OutcomeCounter<NormalizeOutcome | NormalizeNote>;
   readonly outcomesNow: OutcomeCounter<NormalizeOutcome>;
   readonly statistics: NormalizationCounter;
@@ -26,7 +29,8 @@ export interface NormalizeRuntime {
 const movedBySqs = { kind: 'dead-lettered', reason: 'it failed whenever it was received' } as const;
 
 /** Turns accepted requests into published events; only failed records return to the queue. */
-export function createNormalizeHandler({ ports, log, tell, outcomes, outcomesNow, statistics }: NormalizeRuntime) {
+export function createNormalizeHandler(runtime: NormalizeRuntime) {
+  const { ports, log, tell, mayTell = tellAll, outcomes, outcomesNow, statistics } = runtime;
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
     const lastReceives = countLastReceives(event.Records, (amount) => outcomesNow.count('dead-lettered', amount));
@@ -48,7 +52,7 @@ export function createNormalizeHandler({ ports, log, tell, outcomes, outcomesNow
     for (const [index, normalization] of normalizations.entries()) {
       const { messageId, message } = deliveries[index] as RawDelivery;
       if (normalization.kind === 'failed') {
-        batch.fail(messageId, normalization.error);
+        batch.fail(messageId, normalization.error, [traceOfRequest(message.rawId)]);
         // countLastReceives counts the metric; this adds it to the account's statistics.
         if (lastReceives.isLast(messageId)) ended.push({ message, normalization: movedBySqs });
         continue;
@@ -61,18 +65,21 @@ export function createNormalizeHandler({ ports, log, tell, outcomes, outcomesNow
     const counting = await statistics.count(ended);
     if (counting.kind !== 'counted') log.warn('statistics are not written yet', { ...counting });
     // Log last, so the line carries every count; a run that crashes earlier has counted nothing.
-    if (ended.length > 0) tell('requests normalized', { requests: ended.map(toLogEntry) });
+    const told = ended.filter(
+      ({ message, normalization }) => normalization.kind === 'dead-lettered' || mayTell(traceOfRequest(message.rawId)),
+    );
+    if (told.length > 0) tell('requests normalized', { requests: told.map(toLogEntry) });
     return batch.response();
   };
 }
 
 function toLogEntry({ message, normalization }: Normalized): object {
   return {
-    rawId: message.rawId,
+    correlation_id: traceOfRequest(message.rawId),
     integration: message.integration,
     account: message.account,
     outcome: normalization.kind,
-    ...(normalization.kind === 'dead-lettered' ? { reason: normalization.reason } : {}),
+    ...(normalization.kind === 'dead-lettered' ? { rawId: message.rawId, reason: normalization.reason } : {}),
   };
 }
 
@@ -105,5 +112,10 @@ function reportDrifts(
   const places = drifts.map(({ path, ...drift }) => ({ ...drift, path: path.replace(/\[\d+\]/g, '[]') }));
   const distinct = new Map(places.map((place) => [JSON.stringify(place), place]));
   for (const place of [...distinct.values()].slice(0, maxLoggedDrifts))
-    log.warn('data does not fit the schema of its resource', { rawId, integration, ...place });
+    log.warn('data does not fit the schema of its resource', {
+      correlation_id: traceOfRequest(rawId),
+      rawId,
+      integration,
+      ...place,
+    });
 }

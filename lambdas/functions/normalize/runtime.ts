@@ -40,7 +40,7 @@ import type { Account } from '../../ports/accounts/account-store.ts';
 import { createEgress } from '../invocation/egress.runtime.ts';
 import { type Environment, readEnvironment, readNumber } from '../invocation/environment.ts';
 import type { RetryRuntime } from '../invocation/retry-soon.ts';
-import { createTelemetry, type Telemetry } from '../invocation/telemetry.ts';
+import { createTelemetry, loggingOf, type Telemetry } from '../invocation/telemetry.ts';
 import { createPublishingPorts } from '../publishing/publishing.runtime.ts';
 import type { NormalizeRuntime } from './handler.ts';
 
@@ -76,7 +76,7 @@ export function createNormalizeRuntime(
   const retentionDays = readNumber(env[environmentKeys.retentionDays], environmentKeys.retentionDays);
   const composition: Composition = { env, dynamo, sqs, bundle, retentionDays };
   const accounts = createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock);
-  const telemetry = createTelemetry('normalize', env[environmentKeys.stage]);
+  const telemetry = createTelemetry('normalize', env[environmentKeys.stage], loggingOf(env));
   const publishing = createPublishingPorts(composition);
   return {
     ...telemetry,

@@ -113,6 +113,10 @@ export function createSendingPorts(
     notices: createEventBridgeOperatorNotices(),
     operations,
     callbacks: createCallbackClient(egress, dynamo, variables),
+    callbackContext: {
+      publicUrl: env[environmentKeys.publicUrl],
+      traceSampleRatio: Number(env[environmentKeys.traceSampleRatio]),
+    },
     tokens: createOauthTokens(egress, systemClock),
     engineKey: createDynamoEngineKey(dynamo, env[environmentKeys.limitsTable], systemRandomness),
     clock: systemClock,

@@ -24,6 +24,8 @@ export interface Fetch extends FetchQueueKey {
   /** ISO 8601: when the webhook was received. */
   readonly receivedAt: string;
   readonly hops?: number | undefined;
+  /** Trace of the webhook. Undefined in rows of an earlier version. */
+  readonly trace?: string | undefined;
   /**
    * The data that the webhook carried, as JSON text: published where the record cannot be read. A store may keep only
    * the record's id of data above 300,000 bytes.

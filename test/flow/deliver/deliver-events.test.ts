@@ -7,6 +7,7 @@ import { limits } from '../../../lambdas/contracts/limits.ts';
 import type { DeliveryJob, DrainMessage } from '../../../lambdas/contracts/messages.ts';
 import { type EndpointState, newEndpoint } from '../../../lambdas/engine/delivery/endpoint-state.ts';
 import { defaultRetryPolicy } from '../../../lambdas/engine/delivery/next-attempt.ts';
+import { traceOfId } from '../../../lambdas/engine/trace/trace-ids.ts';
 import type { DeliveryOutcome, JobDelivery } from '../../../lambdas/flows/deliver/decide-job.ts';
 import { deliverEvents, maxHeldBytes } from '../../../lambdas/flows/deliver/deliver-events.ts';
 import type { DeliverPorts } from '../../../lambdas/flows/deliver/deliver-ports.ts';
@@ -117,7 +118,8 @@ describe('a delivery', () => {
     expect(request.headers).toMatchObject({ 'content-type': 'application/json', 'webhook-id': 'evt_1' });
     expect(request.headers).not.toHaveProperty('tributary-replay');
     const verified = new Webhook(aSubscription().secrets[0]?.value ?? '').verify(request.body, { ...request.headers });
-    expect(verified).toEqual({ ...anEvent({ id: 'evt_1', data: { id: 'evt_1' } }), sequence: 1 });
+    const sent = anEvent({ id: 'evt_1', data: { id: 'evt_1' } });
+    expect(verified).toEqual({ ...sent, sequence: 1, correlation_id: traceOfId('evt_1') });
     expect(await recordOf(engine)).toMatchObject({
       subscription: 'sub_1',
       event: 'evt_1',

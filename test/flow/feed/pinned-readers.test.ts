@@ -219,6 +219,7 @@ describe('a callback without pins', () => {
         expect(callback.request.body).toBe(shaped.body);
         expect(Object.keys(callback.request.headers).sort()).toEqual([
           'content-type',
+          'traceparent',
           'tributary-hops',
           'user-agent',
           'webhook-id',

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { limits } from '../../../lambdas/contracts/limits.ts';
+import { traceOfId } from '../../../lambdas/engine/trace/trace-ids.ts';
 import { type FeedQuery, readFeed } from '../../../lambdas/flows/feed/read-feed.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { anEventRow } from '../../fakes/samples.ts';
@@ -218,6 +219,7 @@ test('an event has the members of the contract, with its data by claim check', a
       raw_event_type: 'employee.updated',
       schema_version: '1.0.0',
       occurred_at: '2026-11-20T00:00:00.000Z',
+      correlation_id: traceOfId('evt_1'),
       data: { name: 'Ada' },
     }),
   );

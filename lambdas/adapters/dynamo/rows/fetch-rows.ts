@@ -3,6 +3,7 @@ import { shardOf } from '../../../contracts/shards.ts';
 import { ttlAttribute } from '../../../contracts/tables.ts';
 import type { Fetch, FetchPlace, FetchQueueKey, FetchRun, WaitingFetch } from '../../../ports/provider/fetch-store.ts';
 import type { Row } from './row-codecs.ts';
+import { fromTraceBytes, toTraceBytes } from './trace-bytes.ts';
 
 /** Sort key of a queue's run. The keys of its fetches begin with a letter, so all of them follow it. */
 export const runKey = '!run';
@@ -50,6 +51,7 @@ export function toFetchAttributes(fetch: Fetch, nowMs: number): Row {
     occurredAt: fetch.occurredAt,
     receivedAt: fetch.receivedAt,
     hops: fetch.hops,
+    trace: toTraceBytes(fetch.trace),
     address: JSON.stringify(fetch.address),
     partialData: storablePartial(fetch),
     attempts: 0,
@@ -64,11 +66,13 @@ function storablePartial({ partialData, recordId }: Pick<Fetch, 'partialData' | 
 }
 
 export function toFetch({ account, resource }: FetchQueueKey, row: Row): WaitingFetch {
-  const { queue: _, record: __, [ttlAttribute]: ___, address, ...rest } = row;
+  const { queue: _, record: __, [ttlAttribute]: ___, address, trace, ...rest } = row;
+  const traceId = fromTraceBytes(trace);
   return {
     ...(rest as unknown as Omit<WaitingFetch, 'account' | 'resource' | 'address'>),
     account,
     resource,
+    ...(traceId === undefined ? {} : { trace: traceId }),
     address: JSON.parse(String(address)) as Readonly<Record<string, unknown>>,
   };
 }

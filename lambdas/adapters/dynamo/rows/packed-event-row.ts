@@ -5,8 +5,15 @@ import { itemBytes, type Row } from './row-codecs.ts';
 
 /** Size of one write unit. @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/read-write-operations.html */
 const writeUnitBytes = 1_024;
-/** Attributes that queries name or that describe the row itself: they are never packed. */
-const plainAttributes: ReadonlySet<string> = new Set(['tenant', 'sequence', 'id', 'writtenAtMs', ttlAttribute]);
+/** Attributes that queries name, that describe the row itself, or that are bytes already: they are never packed. */
+const plainAttributes: ReadonlySet<string> = new Set([
+  'tenant',
+  'sequence',
+  'id',
+  'writtenAtMs',
+  'trace',
+  ttlAttribute,
+]);
 
 /** Fields of the canonical resources, frequent ones last: a shorter distance takes fewer bits in deflate. */
 const fieldNames = `

@@ -8,9 +8,11 @@ import type { CanonicalEvent } from '../../../engine/event/canonical-event.ts';
 import { hopHeader, hopKeyPurpose, writeHops } from '../../../engine/request/hop-count.ts';
 import { deprecationHeaders } from '../../../engine/schema-versions/deprecation-headers.ts';
 import type { Deprecation } from '../../../engine/schema-versions/versioned-resource.ts';
+import type { CloudEventContext } from '../../../engine/shaping/cloud-event.ts';
 import { type RunTransform, type ShapedEvents, shapeEvents } from '../../../engine/shaping/shape-event.ts';
 import { currentSecrets } from '../../../engine/signing/rotating-secrets.ts';
 import { type CallbackKeys, signCallback } from '../../../engine/signing/standard-webhooks.ts';
+import { traceparentHeader, writeTraceparent } from '../../../engine/trace/traceparent.ts';
 import type { CallbackClient, CallbackRequest, LateAnswer } from '../../../ports/delivery/callback-client.ts';
 import type { DeliveryStore } from '../../../ports/delivery/delivery-store.ts';
 import type { OauthTokens } from '../../../ports/delivery/oauth-tokens.ts';
@@ -21,6 +23,7 @@ import type { EngineKey } from '../../../ports/runtime/engine-key.ts';
 import type { Randomness } from '../../../ports/runtime/randomness.ts';
 import { type PinnedEvents, type PinPorts, pinEvents } from '../../feed/pin-events.ts';
 import { isForGood } from '../../feed/read-event.ts';
+import { traceOfCallback } from './callback-trace.ts';
 import { faultOf } from './judge-events.ts';
 import { diedBefore, type ExpressionFailure, notSent, ownerOf } from './own-failure.ts';
 import type { PreparedSubscription } from './prepare-subscription.ts';
@@ -32,6 +35,8 @@ export interface AttemptPorts extends PinPorts {
   readonly engineKey: EngineKey;
   readonly clock: Clock;
   readonly randomness: Randomness;
+  /** What callbacks say of the deployment: where its schemas are, and how many traces are sampled. */
+  readonly callbackContext?: CloudEventContext | undefined;
 }
 
 /**
@@ -66,6 +71,8 @@ export interface CallbackOptions {
   readonly isShadow?: boolean;
   /** How often the cause of the events has passed through this deployment. @default 1 */
   readonly hops?: number;
+  /** Number of the attempt, from 1; of a batch, the highest of its events. @default 1 */
+  readonly attempt?: number;
   /** By the id of an event: the event of its record before it. @default none */
   readonly previous?: ReadonlyMap<string, CanonicalEvent> | undefined;
   /** What to do when the answer is late. @default waits until the timeout */
@@ -96,7 +103,7 @@ export async function prepareCallback(
   prepared: PreparedSubscription,
   id: string,
   events: readonly CanonicalEvent[],
-  { isReplay, isShadow = false, hops = 1, previous, late, keys, signedAtMs }: CallbackOptions,
+  { isReplay, isShadow = false, hops = 1, attempt = 1, previous, late, keys, signedAtMs }: CallbackOptions,
 ): Promise<PreparedCallback> {
   const { subscription } = prepared;
   const pinned = await pinEach(ports, subscription, events);
@@ -112,6 +119,8 @@ export async function prepareCallback(
   const timestampSeconds = Math.floor((signedAtMs ?? nowMs) / 1000);
   const message = messageTo(subscription, events, isReplay);
   const body = message === undefined ? shaped.body : escapeNoncharacters(shaped.body);
+  const made = { id, subscription: subscription.id, number: attempt };
+  const trace = traceOfCallback(made, events, ports.callbackContext?.traceSampleRatio ?? 1);
   return {
     kind: 'ready',
     request: {
@@ -124,6 +133,7 @@ export async function prepareCallback(
         ...(isReplay ? { 'tributary-replay': 'true' } : {}),
         ...(isShadow ? { 'tributary-shadow-of': subscription.id } : {}),
         [hopHeader]: writeHops(hopKey, { hops, id }),
+        [traceparentHeader]: writeTraceparent(trace),
         ...signCallback(keys ?? currentKeys(subscription, nowMs), id, timestampSeconds, body),
       },
       body,
@@ -208,7 +218,7 @@ async function shapePinned(
     failures.set(event.id, failure);
     return { kind: 'failed', reason: failure.error, isLast: run.kind === 'died' };
   };
-  const shaped = await shapeEvents(shaping, events, transformOne, before);
+  const shaped = await shapeEvents(shaping, events, transformOne, before, ports.callbackContext);
   if (shaped.kind !== 'failed') return shaped;
   for (const { event, reason } of shaped.failures) if (!failures.has(event)) failures.set(event, notSent(reason));
   return { kind: 'failed', failures };

@@ -2,6 +2,7 @@ import { limits } from '../../../contracts/limits.ts';
 import type { Delivery } from '../../../engine/delivery/delivery.ts';
 import { leaveDrain, letRest, messageFor } from '../../../engine/delivery/drainer.ts';
 import type { EndpointState } from '../../../engine/delivery/endpoint-state.ts';
+import { traceOfEvent } from '../../../engine/trace/trace-ids.ts';
 import type { DeliveryLog } from '../../../ports/delivery/delivery-store.ts';
 import type { EventReader } from '../../../ports/events/event-store.ts';
 import { reportDelivery } from '../../publish/publish-operational-events.ts';
@@ -113,7 +114,10 @@ export async function reportEnded({ ports, prepared }: Run, deliveries: readonly
   await reportDelivery(
     ports,
     prepared.subscription,
-    exhausted.map((delivery) => ({ delivery, hops: rows.get(delivery.event)?.hops })),
+    exhausted.map((delivery) => {
+      const row = rows.get(delivery.event);
+      return { delivery, hops: row?.hops, traceId: row === undefined ? undefined : traceOfEvent(row) };
+    }),
   );
 }
 

@@ -4,6 +4,7 @@ import type { Delivery } from '../../../engine/delivery/delivery.ts';
 import type { PostResult } from '../../../engine/delivery/pace.ts';
 import { postResult, recordAttempt } from '../../../engine/delivery/record-attempt.ts';
 import { type EndpointEffect, settle } from '../../../engine/delivery/settlement.ts';
+import { traceOfEvent } from '../../../engine/trace/trace-ids.ts';
 import { createByteBudget } from '../../concurrency/byte-budget.ts';
 import { forEachAtMost } from '../../concurrency/for-each-at-most.ts';
 import { reportDelivery, reportEndpoint } from '../../publish/publish-operational-events.ts';
@@ -150,7 +151,7 @@ async function recordSent(run: Run, { posts }: Work, sent: SentRound, isProbe: b
   await reportDelivery(
     ports,
     prepared.subscription,
-    exhausted.map(({ item, delivery }) => ({ delivery, hops: item.row.hops })),
+    exhausted.map(({ item, delivery }) => ({ delivery, hops: item.row.hops, traceId: traceOfEvent(item.row) })),
   );
   // Remove entries last: until the next attempt waits elsewhere, or the end is reported, only the entry leads to the
   // delivery. A caller that asked for an attempt in the meantime relies on it, too.

@@ -110,7 +110,8 @@ async function prepareAs({ ports, prepared }: Run, sendable: readonly Sendable[]
       prepared.subscription,
       items.map(({ row }) => row),
     );
-    const options = { isReplay, hops: hopsOf(items), previous };
+    const attempt = Math.max(...items.map(({ delivery }) => delivery.attemptCount + 1));
+    const options = { isReplay, hops: hopsOf(items), attempt, previous };
     return await prepareCallback(ports, prepared, requestId(items), events, options);
   } catch (error) {
     if (!isForGood(error)) throw error;

@@ -160,6 +160,7 @@ async function handleDeliveryRequest(
   const request = await showRequest(ports, subscription, row, {
     // Before the first attempt, an old time: a signature of now would be one that a receiver takes.
     atMs: Date.parse(attempt?.at ?? row.timestamp),
+    attempt: attempt?.number ?? 1,
     isReplay: delivery.replay !== undefined,
   });
   if (request.kind === 'failed')
