@@ -23,6 +23,8 @@ export interface RawMessage {
   readonly handshake?: string;
   /** ISO 8601, the instant of acceptance. */
   readonly receivedAt: string;
+  /** Milliseconds from the arrival of the request until then. @default 0 */
+  readonly tookMs?: number;
   /**
    * How often the cause of this request has passed through this deployment: 2 for a request that a callback of an
    * ordinary event caused. @default 1
@@ -113,6 +115,8 @@ export interface PollNowMessage {
   readonly incarnation: string;
   /** @default all resources */
   readonly resource?: string;
+  /** Trace of the webhook; of several, of the last. Absent in messages of an earlier version. */
+  readonly trace?: string;
 }
 
 /** Governance queue: asks a run to continue a tenant's erasure. */

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, type RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import {
   type EnvironmentKey,
@@ -167,7 +168,21 @@ export class EngineBuilder {
       removalPolicy: this.removalPolicy,
     });
     this.functions.set(name, built);
+    this.allowCollectorHeaders(name, built);
     return built;
+  }
+
+  /** Let a function that exports spans read the headers of the collector. */
+  private allowCollectorHeaders(name: FunctionName, { lambda }: EngineFunction): void {
+    const { otlpHeadersParameter } = this.config;
+    const keys: readonly EnvironmentKey[] = functionEnvironments[name];
+    if (otlpHeadersParameter === undefined || !keys.includes(environmentKeys.otlpHeadersParameter)) return;
+    lambda.addToRolePolicy(
+      new PolicyStatement({
+        actions: ['ssm:GetParameter'],
+        resources: [Stack.of(lambda).formatArn({ service: 'ssm', resource: `parameter${otlpHeadersParameter}` })],
+      }),
+    );
   }
 
   /** @throws Error when a key that the function reads is not set. */

@@ -62,6 +62,21 @@ export function requestSpan(traceId: string): string {
   return traceId.slice(traceDigits / 2);
 }
 
+/** The span in which a provider's request became events. */
+export function normalizeSpan(traceId: string): string {
+  return spanOf('normalize', traceId);
+}
+
+/** The span in which the record of a thin event was read. */
+export function readSpan(traceId: string, resource: string, recordId: string, firstAtMs: number): string {
+  return spanOf('read', traceId, resource, recordId, String(firstAtMs));
+}
+
+/** The span of one invocation's work on a run: the first is the root of the run's trace, the others its children. */
+export function runSpan(traceId: string, workedAtMs: number): string {
+  return spanOf('run', traceId, String(workedAtMs));
+}
+
 /** The span of an event's publication. */
 export function publishSpan(eventId: string): string {
   return spanOf('publish', eventId);

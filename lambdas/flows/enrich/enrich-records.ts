@@ -4,8 +4,11 @@ import { recordTraitsOf } from '../../engine/definition/record-traits.ts';
 import { eventId, type UnsequencedEvent } from '../../engine/event/canonical-event.ts';
 import { type PreparedResources, schemaVersionOf } from '../../engine/mapping/check-resource.ts';
 import { durationMs } from '../../engine/provider/request/call-transforms.ts';
+import type { SpanLink } from '../../engine/trace/span.ts';
+import { normalizeSpan, readSpan } from '../../engine/trace/trace-ids.ts';
 import type { FetchStore, WaitingFetch } from '../../ports/provider/fetch-store.ts';
 import type { Caller, ProviderPorts } from '../provider/provider-ports.ts';
+import { type CallCause, traceCalls } from '../provider/trace-calls.ts';
 import type { Candidate, Publication, PublishPorts } from '../publish/publication.ts';
 import { publishEvents } from '../publish/publish-events.ts';
 import { batchSizeOf, type RecordRead, readRecords } from '../read/read-records.ts';
@@ -73,7 +76,9 @@ export async function enrichRound(
   const [first] = fetches;
   if (first === undefined) return { published: [] };
   const { clock, randomness } = ports.provider;
-  const reads = await readRecords(ports.provider, caller, first.resource, fetches, {
+  const startedAtMs = clock.nowMs();
+  const provider = traceCalls(ports.provider, ports.spans, () => causeOf(fetches));
+  const reads = await readRecords(provider, caller, first.resource, fetches, {
     priority: 'webhook',
     deadlineMs: clock.nowMs() + waitInRunMs,
     endsByMs: clock.nowMs() + roundMs,
@@ -109,6 +114,8 @@ export async function enrichRound(
     publication: publications[place] as Publication,
     isThin,
   }));
+  for (const { fetch, publication, isThin } of published)
+    recordRead(ports, fetch, publication, { startedAtMs, isThin });
   await ports.onPublished?.(published);
   await ports.fetches.finish(
     published.flatMap(({ fetch, publication }) => (publication.kind === 'failed' ? [] : fetch)),
@@ -184,7 +191,8 @@ function candidateOf(
   };
   const owner = `fetch ${account} ${resource} ${recordId} ${fact ?? ''} ${fetch.firstAtMs}`;
   const traits = recordTraitsOf(caller.definition, resource, schemas.schemas.get(resource));
-  const base = { event, owner, hops, isRetry: fetch.attempts > 0 };
+  const parentSpanId = spanOfFetch(fetch)?.spanId;
+  const base = { event, owner, hops, parentSpanId, isRetry: fetch.attempts > 0 };
   if (traits === undefined) return base;
   return {
     ...base,
@@ -200,6 +208,45 @@ function candidateOf(
       ...(record?.updated === undefined ? { isTimeOfWebhook: true as const } : {}),
     },
   };
+}
+
+/** The span in which the record of a fetch is read; undefined for a fetch of an earlier version. */
+function spanOfFetch({ trace, resource, recordId, firstAtMs }: WaitingFetch): SpanLink | undefined {
+  return trace === undefined ? undefined : { traceId: trace, spanId: readSpan(trace, resource, recordId, firstAtMs) };
+}
+
+/** One call may read the records of many webhooks: its span is in the trace of the first, with links to the others. */
+function causeOf(fetches: readonly WaitingFetch[]): CallCause | undefined {
+  const [first, ...links] = fetches.flatMap((fetch) => spanOfFetch(fetch) ?? []);
+  return first === undefined ? undefined : { traceId: first.traceId, parentSpanId: first.spanId, links };
+}
+
+function recordRead(
+  { spans, clock }: EnrichPorts,
+  fetch: WaitingFetch,
+  publication: Publication,
+  { startedAtMs, isThin }: { readonly startedAtMs: number; readonly isThin: boolean },
+): void {
+  const span = spanOfFetch(fetch);
+  if (span === undefined) return;
+  spans?.record({
+    ...span,
+    parentSpanId: normalizeSpan(span.traceId),
+    name: 'read record',
+    kind: 'consumer',
+    startedAtMs,
+    endedAtMs: clock.nowMs(),
+    attributes: {
+      'tributary.integration': fetch.integration,
+      'tributary.account': fetch.account,
+      'tributary.tenant': fetch.tenant,
+      'tributary.resource': fetch.resource,
+      'tributary.outcome': publication.kind,
+      'tributary.thin': isThin,
+      'tributary.webhooks': fetch.count,
+    },
+    ...(publication.kind === 'failed' ? { fault: 'the event could not be published' } : {}),
+  });
 }
 
 /** ISO 8601 of the time that a record gives for its last change; undefined where it is no time. */

@@ -70,6 +70,7 @@ export async function receiveProviderRequest(
   warn: (error: unknown) => void = () => undefined,
 ): Promise<Receipt> {
   const webhook = await ports.webhook(asked.integration);
+  const arrivedAtMs = ports.clock.nowMs();
   if (webhook === undefined || (asked.account === undefined && !webhook.servesAllAccounts)) return { kind: 'unknown' };
   // No read precedes it: refusing the address of a stranger costs nothing.
   if (!webhook.allowsSource(request.sourceIp)) return { kind: 'source-not-allowed' };
@@ -91,7 +92,7 @@ export async function receiveProviderRequest(
     const admitted = await admit(ports, account, warn);
     if (admitted.kind === 'limited') return rateLimited(admitted);
     // Queue the call that completes the handshake: the queue retries it until it succeeds.
-    await ports.rawQueue.send(await toRawMessage(ports, target, request, webhook, { handshake: name }));
+    await ports.rawQueue.send(await toRawMessage(ports, target, request, webhook, { handshake: name }, arrivedAtMs));
     return settlement;
   }
   if (settlement.kind !== 'accepted') return settlement;
@@ -100,7 +101,7 @@ export async function receiveProviderRequest(
   if (reception.kind === 'verified' && reception.nonce !== undefined)
     if ((await claimNonce(ports, target, request, reception.nonce)) === 'taken') return rejected('nonce-replayed');
 
-  const message = await toRawMessage(ports, target, request, webhook, { hops });
+  const message = await toRawMessage(ports, target, request, webhook, { hops }, arrivedAtMs);
   await ports.rawQueue.send(message);
   return { kind: 'accepted', rawId: message.rawId, reply: webhook.reply };
 }
@@ -152,6 +153,7 @@ async function toRawMessage(
   request: WebhookRequest,
   { credentials }: PreparedWebhook,
   { handshake, hops = 1 }: Pick<RawMessage, 'handshake' | 'hops'>,
+  arrivedAtMs: number,
 ): Promise<RawMessage> {
   const nowMs = ports.clock.nowMs();
   const rawId = `raw_${nowMs.toString(36)}_${ports.randomness.bytes(10).toString('hex')}`;
@@ -168,6 +170,7 @@ async function toRawMessage(
     ...(handshake === undefined ? {} : { handshake }),
     ...(hops === 1 ? {} : { hops }),
     receivedAt: new Date(nowMs).toISOString(),
+    ...(nowMs > arrivedAtMs ? { tookMs: nowMs - arrivedAtMs } : {}),
     request: { method, url, path, query, headers },
     body: await referTo(ports, target, rawId, request.body),
   };

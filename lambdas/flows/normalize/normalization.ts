@@ -69,6 +69,8 @@ export interface RawDelivery {
   readonly messageId: string;
   readonly body: string;
   readonly message: RawMessage;
+  /** Epoch milliseconds: when ingress sent it. @default - unknown */
+  readonly sentAtMs?: number | undefined;
   /** How often the queue has delivered it. @default 1 */
   readonly receiveCount?: number;
 }

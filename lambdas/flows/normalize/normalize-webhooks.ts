@@ -1,5 +1,6 @@
 import { limits } from '../../contracts/limits.ts';
 import type { RawMessage } from '../../contracts/messages.ts';
+import { normalizeSpan, traceOfRequest } from '../../engine/trace/trace-ids.ts';
 import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
 import { askForFetches } from '../enrich/ask-for-fetch.ts';
 import type { Publication } from '../publish/publication.ts';
@@ -42,7 +43,8 @@ export async function normalizeWebhooks(
           // SQS moves a message that fails once more to the dead-letter queue.
           const isLastTry = receiveCount >= limits.maxReceiveCount;
           const isRetry = receiveCount > 1;
-          return { ...one, owner: ownerOf(message), hops: message.hops, isLastTry, isRetry, index };
+          const parentSpanId = normalizeSpan(traceOfRequest(message.rawId));
+          return { ...one, owner: ownerOf(message), hops: message.hops, parentSpanId, isLastTry, isRetry, index };
         })
       : [],
   );
@@ -58,7 +60,7 @@ export async function normalizeWebhooks(
           fetched.flatMap(({ fetch }) => fetch ?? []),
         ),
     archiveEnded(ports, deliveries, mappings),
-    askForPolls(ports, mappings),
+    askForPolls(ports, deliveries, mappings),
   ]);
   if (publishing.status === 'rejected') throw publishing.reason;
   if (archiving.status === 'rejected') throw archiving.reason;
@@ -91,9 +93,19 @@ export async function normalizeWebhooks(
 }
 
 /** Ask for the polls of all requests, each once. */
-async function askForPolls({ pollQueue }: NormalizePorts, mappings: readonly Mapping[]): Promise<void> {
-  const asked = new Map(mappings.flatMap(pollsOf).map((one) => [JSON.stringify(one), one]));
-  await Promise.all([...asked.values()].map((one) => pollQueue.send({ kind: 'poll-now', ...one }, 0)));
+async function askForPolls(
+  { pollQueue }: NormalizePorts,
+  deliveries: readonly RawDelivery[],
+  mappings: readonly Mapping[],
+): Promise<void> {
+  const polls = mappings.flatMap((mapping, index) => {
+    const trace = traceOfRequest((deliveries[index] as RawDelivery).message.rawId);
+    return pollsOf(mapping).map((poll) => ({ poll, trace }));
+  });
+  const asked = new Map(polls.map((one) => [JSON.stringify(one.poll), one]));
+  await Promise.all(
+    [...asked.values()].map(({ poll, trace }) => pollQueue.send({ kind: 'poll-now', ...poll, trace }, 0)),
+  );
 }
 
 function pollsOf(mapping: Mapping): readonly PollNow[] {

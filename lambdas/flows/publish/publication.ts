@@ -7,6 +7,7 @@ import type { DeliveryQueue } from '../../ports/events/queues.ts';
 import type { RecordStates } from '../../ports/events/record-states.ts';
 import type { Pause } from '../../ports/runtime/pause.ts';
 import type { Randomness } from '../../ports/runtime/randomness.ts';
+import type { Spans } from '../../ports/runtime/spans.ts';
 import type { TenantPolicies } from '../../ports/tenants/tenant-store.ts';
 import type { AskForDrainPorts } from '../deliver/ask-for-drain.ts';
 
@@ -20,6 +21,8 @@ export interface FactPorts extends AskForDrainPorts {
   readonly claimThresholdBytes: number;
   readonly pause: Pause;
   readonly randomness: Randomness;
+  /** @default - none: no span is made */
+  readonly spans?: Spans | undefined;
 }
 
 /** What publishing events of records takes, too. */
@@ -68,6 +71,8 @@ export interface Candidate {
    * @default false
    */
   readonly isLastTry?: boolean | undefined;
+  /** The span that the publication is a part of. @default - none */
+  readonly parentSpanId?: string | undefined;
   /** Whether an earlier run may have begun with the input. @default false */
   readonly isRetry?: boolean | undefined;
 }

@@ -1,6 +1,7 @@
 import { EngineError } from '../../contracts/engine-error.ts';
 import { limits } from '../../contracts/limits.ts';
-import type { EventClaim } from '../../ports/events/event-store.ts';
+import { publishSpan, traceOfEvent } from '../../engine/trace/trace-ids.ts';
+import type { EventClaim, EventRow } from '../../ports/events/event-store.ts';
 import type { RecordStates } from '../../ports/events/record-states.ts';
 import type { TenantPolicy } from '../../ports/tenants/tenant-store.ts';
 import { abandon } from './abandon.ts';
@@ -44,6 +45,7 @@ export async function publishEvents(
   ports: PublishPorts,
   candidates: readonly Candidate[],
 ): Promise<readonly Publication[]> {
+  const startedAtMs = ports.clock.nowMs();
   const publications = Array.from<Publication>({ length: candidates.length });
   const byTenant = Map.groupBy(candidates.keys(), (index) => (candidates[index] as Candidate).event.tenant);
   // Read together and cached: no event costs a request for this.
@@ -53,7 +55,7 @@ export async function publishEvents(
       const own = indices.map((index) => candidates[index] as Candidate);
       const claims = new Map<Candidate, EventClaim>();
       const results = await reading.then(
-        (policies) => publishForTenant(ports, tenant, policies.get(tenant), own, claims),
+        (policies) => publishForTenant(ports, tenant, policies.get(tenant), own, { claims, startedAtMs }),
         (error: unknown) => own.map((): Publication => ({ kind: 'failed', error })),
       );
       const givenUp = own.filter((one, place) => one.isLastTry === true && results[place]?.kind === 'failed');
@@ -87,7 +89,7 @@ async function publishForTenant(
   tenant: string,
   policy: TenantPolicy | undefined,
   candidates: readonly Candidate[],
-  claims: Map<Candidate, EventClaim>,
+  { claims, startedAtMs }: { readonly claims: Map<Candidate, EventClaim>; readonly startedAtMs: number },
 ): Promise<readonly Publication[]> {
   if (policy?.isErasing === true) return candidates.map(() => ({ kind: 'refused' }));
   const numbers = createSequenceNumbers(ports, tenant);
@@ -120,15 +122,44 @@ async function publishForTenant(
       return queueDeliveries(ports, placed, subscriptions, policy?.delivery?.mode === 'shadow');
     });
     if (deliveries !== undefined)
-      for (const { candidate, row } of placed)
+      for (const { candidate, row } of placed) {
+        const own = deliveries.get(row.id) ?? 0;
         run.publications.set(candidate, {
           kind: 'published',
-          deliveries: deliveries.get(row.id) ?? 0,
+          deliveries: own,
           type: row.type,
           ...(row.pullOnly === true ? { isPullOnly: true } : {}),
         });
+        recordPublication(ports, candidate, row, { startedAtMs, deliveries: own });
+      }
   }
   return candidates.map((candidate) => run.publications.get(candidate) as Publication);
+}
+
+function recordPublication(
+  { spans, clock }: PublishPorts,
+  { parentSpanId }: Candidate,
+  row: EventRow,
+  { startedAtMs, deliveries }: { readonly startedAtMs: number; readonly deliveries: number },
+): void {
+  spans?.record({
+    traceId: traceOfEvent(row),
+    spanId: publishSpan(row.id),
+    parentSpanId,
+    name: 'publish',
+    kind: 'producer',
+    startedAtMs,
+    endedAtMs: clock.nowMs(),
+    attributes: {
+      'tributary.event.id': row.id,
+      'tributary.event.type': row.type,
+      'tributary.resource': row.resource,
+      'tributary.tenant': row.tenant,
+      'tributary.account': row.account,
+      'tributary.sequence': row.sequence,
+      'tributary.deliveries': deliveries,
+    },
+  });
 }
 
 /** Events that earlier runs stored, although the states of their records no longer remember them. */

@@ -49,6 +49,8 @@ export interface RunWork {
   readonly caller: Caller;
   readonly hold: SyncHold;
   readonly job: SyncJob;
+  /** Epoch milliseconds: when this invocation began with it. */
+  readonly startedAtMs: number;
   /** Whether no further call or batch may begin. */
   readonly isOver: () => boolean;
   /** All calls of this invocation have ended by then, epoch milliseconds. */

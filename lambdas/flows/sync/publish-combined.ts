@@ -4,6 +4,7 @@ import { rowMark } from '../../engine/sync/cursor.ts';
 import { traceOfRun } from '../../engine/trace/trace-ids.ts';
 import { publishFacts } from '../publish/publish-events.ts';
 import { type Advance, currentOf, type PartWork, placeOf, readSpooled } from './part-work.ts';
+import { spanOfRun } from './run-spans.ts';
 
 /** Data of one event; what a run found beyond it goes into further ones. */
 const maxDataBytes = 4_000_000;
@@ -75,7 +76,9 @@ async function publishOne(
     correlation_id: traceOfRun(run.id),
     data: { records, count: records.length, since: run.previousRunDate, until },
   };
-  const [publication] = await publishFacts(ports, [{ event, owner: `sync ${hold.row.sync} ${recordId}` }]);
+  const [publication] = await publishFacts(ports, [
+    { event, owner: `sync ${hold.row.sync} ${recordId}`, parentSpanId: spanOfRun(work, run).spanId },
+  ]);
   if (publication?.kind === 'failed')
     return {
       kind: 'stop',

@@ -15,10 +15,12 @@ import type { SyncKey, SyncRow } from '../../ports/sync/sync-store.ts';
 import { definitionFor } from '../provider/definition-for.ts';
 import { describeBudgets } from '../provider/describe-budgets.ts';
 import { type Caller, toCaller } from '../provider/provider-ports.ts';
+import { type CallCause, traceCalls } from '../provider/trace-calls.ts';
 import { advanceRun } from './advance-run.ts';
 import { holdSync, type SyncHold } from './hold-sync.ts';
 import { newRunId } from './new-run-id.ts';
 import { type Advance, createTally, currentOf, type RunWork, type Tally } from './part-work.ts';
+import { recordRun, spanOfRun } from './run-spans.ts';
 import type { SyncPorts } from './sync-ports.ts';
 import { tellNews } from './tell-news.ts';
 
@@ -31,6 +33,8 @@ export interface SyncReport {
   /** How the last run that this invocation ended has ended. */
   readonly outcome?: 'succeeded' | 'failed' | undefined;
   readonly stop?: SyncStop | undefined;
+  /** Runs that this invocation worked on. */
+  readonly runs?: readonly string[] | undefined;
   /** Whether its tenant was told that the sync fails. */
   readonly isFailingNow?: boolean | undefined;
 }
@@ -78,12 +82,14 @@ async function workOn(ports: SyncPorts, hold: SyncHold, caller: Caller, job: Syn
   const { clock } = ports;
   const startedAtMs = clock.nowMs();
   const tally = createTally(noCounts);
+  const runs: string[] = [];
   const work: RunWork = {
-    ports,
+    ports: { ...ports, provider: traceCalls(ports.provider, ports.spans, () => causeOf(hold, startedAtMs)) },
     caller,
     hold,
     job,
     tally,
+    startedAtMs,
     isOver: () => clock.nowMs() - startedAtMs >= limits.pollRunMs || hold.row.state.isPaused,
     endsByMs: startedAtMs + limits.pollRunMs + longestCallMs,
   };
@@ -94,6 +100,7 @@ async function workOn(ports: SyncPorts, hold: SyncHold, caller: Caller, job: Syn
     integration: hold.row.integration,
     counts: tally.total(),
     outcome,
+    runs,
     isFailingNow: told.includes('failing'),
     ...more,
   });
@@ -114,7 +121,16 @@ async function workOn(ports: SyncPorts, hold: SyncHold, caller: Caller, job: Syn
         wanted: state.wanted.filter(({ id }) => id !== current?.id),
       };
     });
+    const begunAtMs = clock.nowMs();
     const end = await advanceOrStop(work);
+    const worked = currentOf(work);
+    runs.push(worked.id);
+    recordRun(
+      work,
+      worked,
+      begunAtMs,
+      'reason' in end ? end.reason : end.kind === 'stop' ? end.stop.reason : undefined,
+    );
     const isEnded = end.kind === 'done' || end.kind === 'failed' || end.kind === 'skipped';
     if (isEnded) outcome = await endRun(work, end);
     else if (end.kind === 'stop') await stopRun(work, end.stop);
@@ -124,6 +140,13 @@ async function workOn(ports: SyncPorts, hold: SyncHold, caller: Caller, job: Syn
     await release(ports, hold, tally);
     return reportOf(end.kind === 'stop' ? { stop: end.stop } : {});
   }
+}
+
+function causeOf(hold: SyncHold, startedAtMs: number): CallCause | undefined {
+  const { current } = hold.row.state;
+  if (current === undefined) return undefined;
+  const { traceId, spanId } = spanOfRun({ startedAtMs }, current);
+  return { traceId, parentSpanId: spanId };
 }
 
 /** Calls that begin before the time is over may take so long. */

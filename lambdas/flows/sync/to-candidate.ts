@@ -6,6 +6,7 @@ import { traceOfRun } from '../../engine/trace/trace-ids.ts';
 import type { Candidate } from '../publish/publication.ts';
 import type { RunWork } from './part-work.ts';
 import { currentOf } from './part-work.ts';
+import { spanOfRun } from './run-spans.ts';
 
 /** What a run read of a record. */
 export interface FoundRecord {
@@ -34,7 +35,13 @@ const origins = { incremental: 'poll', full: 'poll', reconcile: 'reconcile', bac
  * @param source - Where the run found it.
  */
 export function toCandidate(
-  { caller, ports, hold, job }: Pick<RunWork, 'caller' | 'ports' | 'hold' | 'job'>,
+  {
+    caller,
+    ports,
+    hold,
+    job,
+    startedAtMs: workedAtMs,
+  }: Pick<RunWork, 'caller' | 'ports' | 'hold' | 'job' | 'startedAtMs'>,
   resource: string,
   { record, startedAtMs, isAbsence = false, isUntold = false }: FoundRecord,
   source: FoundSource,
@@ -74,10 +81,12 @@ export function toCandidate(
     data: record.data,
   };
   const owner = ownerOf({ caller, hold }, page);
-  if (traits === undefined) return { event, owner };
+  const parentSpanId = spanOfRun({ startedAtMs: workedAtMs }, run).spanId;
+  if (traits === undefined) return { event, owner, parentSpanId };
   return {
     event,
     owner,
+    parentSpanId,
     record: {
       incarnation: account.createdAt,
       traits,

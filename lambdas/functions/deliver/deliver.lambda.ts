@@ -1,6 +1,7 @@
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import { retrySoon } from '../invocation/retry-soon.ts';
+import { exportSpans } from '../invocation/span-buffer.ts';
 import { publishMetrics } from '../invocation/telemetry.ts';
 import { createDeliverHandler } from './handler.ts';
 import { createDeliverRuntime } from './runtime.ts';
@@ -8,5 +9,6 @@ import { createDeliverRuntime } from './runtime.ts';
 const runtime = createDeliverRuntime(process.env, new URL(import.meta.url));
 
 export const handler = middy(retrySoon(runtime, createDeliverHandler(runtime)))
+  .use(exportSpans(runtime.spans))
   .use(injectLambdaContext(runtime.log))
   .use(publishMetrics(runtime.metrics));

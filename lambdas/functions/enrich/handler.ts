@@ -11,10 +11,13 @@ import type { StatisticsBuffer } from '../../flows/statistics/statistics-buffer.
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
 import { countLastReceives } from '../invocation/retry-soon.ts';
+import { type MayTell, tellAll } from '../invocation/telemetry.ts';
 
 export interface EnrichRuntime {
   readonly ports: RunFetchesPorts;
   readonly log: Logger;
+  /** @default every line */
+  readonly mayTell?: MayTell;
   readonly outcomes: OutcomeCounter<EnrichOutcome>;
   readonly outcomesNow: OutcomeCounter<QueueNote>;
   readonly statistics: StatisticsBuffer;
@@ -22,7 +25,7 @@ export interface EnrichRuntime {
 
 /** Reads the records of thin events, a queue per message; only failed messages return. */
 export function createEnrichHandler(runtime: EnrichRuntime) {
-  const { ports, log, outcomesNow } = runtime;
+  const { ports, log, mayTell = tellAll, outcomesNow } = runtime;
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
     const lastReceives = countLastReceives(event.Records, (amount) =>
@@ -41,11 +44,19 @@ export function createEnrichHandler(runtime: EnrichRuntime) {
           const { account, resource } = message;
           const counting = { ...ports, onPublished: async (published: Published) => count(runtime, published) };
           const report = await runFetches(counting, { account, resource });
+          const told = report.rounds
+            .flatMap(({ published }) => published)
+            .filter(
+              ({ fetch: { trace }, publication }) =>
+                publication.kind === 'failed' || trace === undefined || mayTell(trace),
+            )
+            .slice(0, mostToldReads);
           log.info('records read', {
             account,
             resource,
             fetches: report.rounds.reduce((sum, { published }) => sum + published.length, 0),
             dropped: report.dropped.length,
+            reads: told.map(({ fetch, publication }) => ({ correlation_id: fetch.trace, outcome: publication.kind })),
             ...(report.stop === undefined ? {} : { stop: report.stop }),
           });
         } catch (error) {
@@ -57,6 +68,9 @@ export function createEnrichHandler(runtime: EnrichRuntime) {
     return batch.response();
   };
 }
+
+/** Reads that one line names. */
+const mostToldReads = 100;
 
 type Published = EnrichedRound['published'];
 

@@ -15,6 +15,7 @@ import { prepareResources } from '../../engine/mapping/check-resource.ts';
 import { createStatisticsBuffer } from '../../flows/statistics/statistics-buffer.ts';
 import { readEnvironment } from '../invocation/environment.ts';
 import type { RetryRuntime } from '../invocation/retry-soon.ts';
+import { createSpans, type TracedRuntime } from '../invocation/spans.runtime.ts';
 import { createTelemetry, loggingOf, type Telemetry } from '../invocation/telemetry.ts';
 import { createProviderPorts } from '../provider/provider.runtime.ts';
 import { createPublishingPorts } from '../publishing/publishing.runtime.ts';
@@ -27,7 +28,7 @@ const expressionLimits = { heapMb: 384, limitMs: 10_000, suspendMs: 10_000 };
 export async function createEnrichRuntime(
   variables: NodeJS.ProcessEnv,
   bundle: URL,
-): Promise<EnrichRuntime & RetryRuntime & Telemetry> {
+): Promise<EnrichRuntime & RetryRuntime & Telemetry & TracedRuntime> {
   const env = readEnvironment('enrich', variables);
   const dynamo = lean(new DynamoDBClient(clientSettings));
   const sqs = lean(new SQSClient(clientSettings));
@@ -37,8 +38,10 @@ export async function createEnrichRuntime(
   const candidates = createBundledIntegrationCatalog(new URL('candidates/', bundle));
   const enrichQueue = createSqsEnrichQueue(sqs, env[environmentKeys.enrichQueueUrl]);
   const schemas = await createBundledResourceCatalog(new URL('resources.json', bundle)).all();
+  const spans = createSpans('enrich', env, telemetry.log);
   return {
     ...telemetry,
+    ...spans,
     failedMessages: createSqsFailedMessages(sqs, env[environmentKeys.enrichQueueUrl]),
     randomness: systemRandomness,
     statistics: createStatisticsBuffer({
@@ -53,6 +56,7 @@ export async function createEnrichRuntime(
       },
     },
     ports: {
+      ...spans,
       ...createPublishingPorts({ env, dynamo, sqs }),
       accounts: createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock),
       definition: (name) => catalog.get(name),

@@ -13,6 +13,7 @@ import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
 import { countLastReceives, receiveCountOf } from '../invocation/retry-soon.ts';
 import { type MayTell, type Tell, tellAll } from '../invocation/telemetry.ts';
+import { recordRequest } from './request-spans.ts';
 
 export interface NormalizeRuntime {
   readonly ports: NormalizePorts;
@@ -44,13 +45,18 @@ export function createNormalizeHandler(runtime: NormalizeRuntime) {
         );
       else {
         const receiveCount = receiveCountOf(record);
-        deliveries.push({ messageId: record.messageId, body: record.body, message, receiveCount });
+        const sentAtMs = Number(record.attributes?.SentTimestamp) || undefined;
+        deliveries.push({ messageId: record.messageId, body: record.body, message, sentAtMs, receiveCount });
       }
     }
+    const startedAtMs = ports.clock.nowMs();
     const normalizations = await normalizeWebhooks(ports, deliveries);
+    const endedAtMs = ports.clock.nowMs();
     const ended: Normalized[] = [];
     for (const [index, normalization] of normalizations.entries()) {
-      const { messageId, message } = deliveries[index] as RawDelivery;
+      const delivery = deliveries[index] as RawDelivery;
+      const { messageId, message } = delivery;
+      if (ports.spans !== undefined) recordRequest(ports.spans, delivery, normalization, { startedAtMs, endedAtMs });
       if (normalization.kind === 'failed') {
         batch.fail(messageId, normalization.error, [traceOfRequest(message.rawId)]);
         // countLastReceives counts the metric; this adds it to the account's statistics.

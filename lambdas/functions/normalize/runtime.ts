@@ -40,6 +40,7 @@ import type { Account } from '../../ports/accounts/account-store.ts';
 import { createEgress } from '../invocation/egress.runtime.ts';
 import { type Environment, readEnvironment, readNumber } from '../invocation/environment.ts';
 import type { RetryRuntime } from '../invocation/retry-soon.ts';
+import { createSpans, type TracedRuntime } from '../invocation/spans.runtime.ts';
 import { createTelemetry, loggingOf, type Telemetry } from '../invocation/telemetry.ts';
 import { createPublishingPorts } from '../publishing/publishing.runtime.ts';
 import type { NormalizeRuntime } from './handler.ts';
@@ -69,7 +70,7 @@ interface Composition {
 export function createNormalizeRuntime(
   variables: NodeJS.ProcessEnv,
   bundle: URL,
-): NormalizeRuntime & RetryRuntime & Telemetry {
+): NormalizeRuntime & RetryRuntime & Telemetry & TracedRuntime {
   const env = readEnvironment('normalize', variables);
   const dynamo = lean(new DynamoDBClient(clientSettings));
   const sqs = lean(new SQSClient(clientSettings));
@@ -77,9 +78,11 @@ export function createNormalizeRuntime(
   const composition: Composition = { env, dynamo, sqs, bundle, retentionDays };
   const accounts = createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock);
   const telemetry = createTelemetry('normalize', env[environmentKeys.stage], loggingOf(env));
+  const spans = createSpans('normalize', env, telemetry.log);
   const publishing = createPublishingPorts(composition);
   return {
     ...telemetry,
+    ...spans,
     failedMessages: createSqsFailedMessages(sqs, env[environmentKeys.rawQueueUrl]),
     randomness: systemRandomness,
     statistics: createNormalizationCounter({
@@ -89,6 +92,7 @@ export function createNormalizeRuntime(
       pause: systemPause,
     }),
     ports: {
+      ...spans,
       accounts,
       ...requestPorts(composition),
       ...archivePorts(composition),

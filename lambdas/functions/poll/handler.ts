@@ -4,6 +4,7 @@ import { EngineError } from '../../contracts/engine-error.ts';
 import type { PollMessage, PollNowMessage } from '../../contracts/messages.ts';
 import type { PollNote, PollOutcome, QueueNote } from '../../contracts/outcomes.ts';
 import type { RunCounts } from '../../engine/sync/sync-state.ts';
+import { traceOfRun } from '../../engine/trace/trace-ids.ts';
 import type { StatisticsBuffer } from '../../flows/statistics/statistics-buffer.ts';
 import { pollNow } from '../../flows/sync/poll-now.ts';
 import { runSync, type SyncReport } from '../../flows/sync/run-sync.ts';
@@ -11,10 +12,13 @@ import type { FoundOutcomes, SyncPorts } from '../../flows/sync/sync-ports.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
 import { countLastReceives } from '../invocation/retry-soon.ts';
+import { type MayTell, tellAll } from '../invocation/telemetry.ts';
 
 export interface PollRuntime {
   readonly ports: SyncPorts;
   readonly log: Logger;
+  /** @default every line */
+  readonly mayTell?: MayTell;
   readonly outcomes: OutcomeCounter<PollOutcome | PollNote>;
   readonly outcomesNow: OutcomeCounter<PollOutcome | QueueNote>;
   readonly statistics: StatisticsBuffer;
@@ -22,7 +26,7 @@ export interface PollRuntime {
 
 /** Continues syncs, one per message, or brings them forward; only failed messages return. */
 export function createPollHandler(runtime: PollRuntime) {
-  const { ports, log, outcomesNow } = runtime;
+  const { ports, log, mayTell = tellAll, outcomesNow } = runtime;
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
     const counting = { ...ports, onFound: (found: FoundOutcomes) => countFound(runtime, found) };
@@ -35,7 +39,8 @@ export function createPollHandler(runtime: PollRuntime) {
           const message = parseRecord(record);
           if (isPollNowMessage(message)) {
             const syncs = await pollNow(ports, message);
-            log.info('syncs were brought forward', { account: message.account, syncs });
+            const { account, trace } = message;
+            log.info('syncs were brought forward', { correlation_id: trace, account, syncs });
             return;
           }
           if (!isPollMessage(message))
@@ -43,8 +48,11 @@ export function createPollHandler(runtime: PollRuntime) {
           const { account, sync } = message;
           const report = await runSync(counting, { account, sync });
           await count(runtime, report);
-          const { counts, outcome, stop } = report;
+          const { counts, outcome, stop, runs = [] } = report;
+          const ids = runs.map(traceOfRun);
+          if (outcome !== 'failed' && stop === undefined && ids.length > 0 && !ids.some(mayTell)) return;
           log.info('sync continued', {
+            ...(ids.length === 0 ? {} : { correlation_id: ids.length === 1 ? ids[0] : ids }),
             account,
             sync,
             ...counts,

@@ -1,6 +1,7 @@
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import { retrySoon } from '../invocation/retry-soon.ts';
+import { exportSpans } from '../invocation/span-buffer.ts';
 import { publishMetrics } from '../invocation/telemetry.ts';
 import { createPollHandler } from './handler.ts';
 import { createPollRuntime } from './runtime.ts';
@@ -8,5 +9,6 @@ import { createPollRuntime } from './runtime.ts';
 const runtime = await createPollRuntime(process.env, new URL(import.meta.url));
 
 export const handler = middy(retrySoon(runtime, createPollHandler(runtime)))
+  .use(exportSpans(runtime.spans))
   .use(injectLambdaContext(runtime.log))
   .use(publishMetrics(runtime.metrics));

@@ -16,6 +16,7 @@ import { prepareResources } from '../../engine/mapping/check-resource.ts';
 import { createStatisticsBuffer } from '../../flows/statistics/statistics-buffer.ts';
 import { readEnvironment, readNumber } from '../invocation/environment.ts';
 import type { RetryRuntime } from '../invocation/retry-soon.ts';
+import { createSpans, type TracedRuntime } from '../invocation/spans.runtime.ts';
 import { createTelemetry, loggingOf, type Telemetry } from '../invocation/telemetry.ts';
 import { createProviderPorts } from '../provider/provider.runtime.ts';
 import { createPublishingPorts } from '../publishing/publishing.runtime.ts';
@@ -28,7 +29,7 @@ const expressionLimits = { heapMb: 384, limitMs: 10_000, suspendMs: 10_000 };
 export async function createPollRuntime(
   variables: NodeJS.ProcessEnv,
   bundle: URL,
-): Promise<PollRuntime & RetryRuntime & Telemetry> {
+): Promise<PollRuntime & RetryRuntime & Telemetry & TracedRuntime> {
   const env = readEnvironment('poll', variables);
   const dynamo = lean(new DynamoDBClient(clientSettings));
   const sqs = lean(new SQSClient(clientSettings));
@@ -38,8 +39,10 @@ export async function createPollRuntime(
   const candidates = createBundledIntegrationCatalog(new URL('candidates/', bundle));
   const schemas = await createBundledResourceCatalog(new URL('resources.json', bundle)).all();
   const news = createSqsEnrichQueue(sqs, env[environmentKeys.enrichQueueUrl]);
+  const spans = createSpans('poll', env, telemetry.log);
   return {
     ...telemetry,
+    ...spans,
     failedMessages: createSqsFailedMessages(sqs, env[environmentKeys.pollQueueUrl]),
     randomness: systemRandomness,
     statistics: createStatisticsBuffer({
@@ -47,6 +50,7 @@ export async function createPollRuntime(
       clock: systemClock,
     }),
     ports: {
+      ...spans,
       ...createPublishingPorts({ env, dynamo, sqs }),
       accounts: createDynamoAccountStore(dynamo, env[environmentKeys.accountsTable], systemClock),
       definition: (name) => catalog.get(name),

@@ -21,9 +21,10 @@ import type { EventRow } from '../../../ports/events/event-store.ts';
 import type { Clock } from '../../../ports/runtime/clock.ts';
 import type { EngineKey } from '../../../ports/runtime/engine-key.ts';
 import type { Randomness } from '../../../ports/runtime/randomness.ts';
+import type { Spans } from '../../../ports/runtime/spans.ts';
 import { type PinnedEvents, type PinPorts, pinEvents } from '../../feed/pin-events.ts';
 import { isForGood } from '../../feed/read-event.ts';
-import { traceOfCallback } from './callback-trace.ts';
+import { type CallbackTrace, recordCallback, traceOfCallback } from './callback-trace.ts';
 import { faultOf } from './judge-events.ts';
 import { diedBefore, type ExpressionFailure, notSent, ownerOf } from './own-failure.ts';
 import type { PreparedSubscription } from './prepare-subscription.ts';
@@ -37,6 +38,8 @@ export interface AttemptPorts extends PinPorts {
   readonly randomness: Randomness;
   /** What callbacks say of the deployment: where its schemas are, and how many traces are sampled. */
   readonly callbackContext?: CloudEventContext | undefined;
+  /** @default - none: no span is made */
+  readonly spans?: Spans | undefined;
 }
 
 /**
@@ -85,7 +88,12 @@ export interface CallbackOptions {
 
 /** A signed callback, ready to send; or why there is none. */
 export type PreparedCallback =
-  | { readonly kind: 'ready'; readonly request: CallbackRequest; readonly token: string | undefined }
+  | {
+      readonly kind: 'ready';
+      readonly request: CallbackRequest;
+      readonly token: string | undefined;
+      readonly trace: CallbackTrace;
+    }
   | NotPrepared;
 
 interface NotPrepared extends ExpressionFailure {
@@ -119,7 +127,7 @@ export async function prepareCallback(
   const timestampSeconds = Math.floor((signedAtMs ?? nowMs) / 1000);
   const message = messageTo(subscription, events, isReplay);
   const body = message === undefined ? shaped.body : escapeNoncharacters(shaped.body);
-  const made = { id, subscription: subscription.id, number: attempt };
+  const made = { id, subscription: subscription.id, attempt };
   const trace = traceOfCallback(made, events, ports.callbackContext?.traceSampleRatio ?? 1);
   return {
     kind: 'ready',
@@ -143,6 +151,7 @@ export async function prepareCallback(
       message,
     },
     token: token?.token,
+    trace,
   };
 }
 
@@ -247,8 +256,10 @@ export async function postCallback(
     const { failures: _, ...failure } = callback;
     return failure;
   }
-  const { request, token } = callback;
+  const { request, token, trace } = callback;
+  const startedAtMs = ports.clock.nowMs();
   const outcome = await ports.callbacks.post(request);
+  recordCallback(ports, subscription, trace, startedAtMs, outcome);
   const { auth } = subscription.endpoint;
   if (auth?.type === 'oauth2' && token !== undefined && outcome.kind === 'answered' && outcome.status === 401)
     ports.tokens.forget(auth, token);

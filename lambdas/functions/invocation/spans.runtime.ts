@@ -1,0 +1,52 @@
+import type { Logger } from '@aws-lambda-powertools/logger';
+import type { OtlpExporter } from '../../adapters/http/otlp-exporter.ts';
+import { systemClock } from '../../adapters/node/system-clock.ts';
+import { environmentKeys, type FunctionName } from '../../contracts/environment.ts';
+import { createSpanBuffer, type SpanBuffer } from './span-buffer.ts';
+
+type TracingEnvironment = Readonly<
+  Record<
+    | typeof environmentKeys.stage
+    | typeof environmentKeys.traceSampleRatio
+    | typeof environmentKeys.otlpEndpoint
+    | typeof environmentKeys.otlpHeadersParameter,
+    string
+  >
+>;
+
+/** An export delays the end of an invocation by this much at most. */
+const exportMs = 1_000;
+
+export interface TracedRuntime {
+  readonly spans?: SpanBuffer;
+}
+
+/** The spans of a function; none where no collector is set. */
+export function createSpans(name: FunctionName, env: TracingEnvironment, log: Logger): TracedRuntime {
+  const endpoint = env[environmentKeys.otlpEndpoint];
+  if (endpoint === '') return {};
+  const parameter = env[environmentKeys.otlpHeadersParameter];
+  let exporter: OtlpExporter | undefined;
+  return {
+    spans: createSpanBuffer({
+      source: { stage: env[environmentKeys.stage], function: name },
+      sampleRatio: Number(env[environmentKeys.traceSampleRatio]),
+      clock: systemClock,
+      log,
+      // Loaded with the first spans: a function without a collector does not pay for it.
+      exporter: async () => {
+        const { createOtlpExporter } = await import('../../adapters/http/otlp-exporter.ts');
+        exporter ??= createOtlpExporter({
+          endpoint,
+          timeoutMs: exportMs,
+          headers: async () => {
+            if (parameter === '') return {};
+            const { readSsmOtlpHeaders } = await import('../../adapters/aws/ssm-otlp-headers.ts');
+            return readSsmOtlpHeaders(parameter);
+          },
+        });
+        return exporter;
+      },
+    }),
+  };
+}
