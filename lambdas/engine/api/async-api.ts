@@ -11,7 +11,7 @@ type Json = Record<string, unknown>;
  * operational event.
  *
  * @param resources - Schemas by resource name.
- * @see https://www.asyncapi.com/docs/reference/specification/v3.0.0
+ * @see https://www.asyncapi.com/docs/reference/specification/v3.1.0
  */
 export function asyncApiDocument(resources: ReadonlyMap<string, ResourceSchema>): Json {
   const schemas: Json = {};
@@ -30,7 +30,7 @@ export function asyncApiDocument(resources: ReadonlyMap<string, ResourceSchema>)
   for (const [type, description] of Object.entries(operationalTypes))
     messages[nameOf(type)] = message(type, description, [type], {});
   return {
-    asyncapi: '3.0.0',
+    asyncapi: '3.1.0',
     info: {
       title: 'Tributary callbacks',
       version: '1.0.0',
@@ -102,6 +102,11 @@ function message(title: string, summary: string, types: readonly string[], prope
           type: 'string',
           description:
             '`v1,<base64>` for each current secret, `v1a,<base64>` for each signing key; separated by spaces.',
+        },
+        traceparent: {
+          type: 'string',
+          description:
+            'The attempt in the trace of the event, as W3C Trace Context has it. The trace id is the `correlation_id` of the event; a batch of events of several traces has a trace of its own.',
         },
         'tributary-replay': { type: 'string', description: '`true` if a replay sends the event.' },
       },

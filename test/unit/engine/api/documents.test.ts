@@ -1,4 +1,6 @@
+import { createRequire } from 'node:module';
 import { createConfig, lintFromString } from '@redocly/openapi-core';
+import { Ajv } from 'ajv';
 import { describe, expect, test } from 'vitest';
 import { asyncApiDocument } from '../../../../lambdas/engine/api/async-api.ts';
 import { openApiDocument } from '../../../../lambdas/engine/api/open-api.ts';
@@ -34,6 +36,16 @@ async function lint(name: string, document: object): Promise<string[]> {
   });
   const problems = await lintFromString({ source: JSON.stringify(document), absoluteRef: `/${name}.json`, config });
   return problems.map(({ ruleId, message, location }) => `${ruleId}: ${message} (${location[0]?.pointer})`);
+}
+
+const asyncApiSchema = createRequire(import.meta.url)('@asyncapi/specs/schemas/3.1.0-without-$id.json') as object;
+const isAsyncApi = new Ajv({ strict: false, validateFormats: false, allErrors: true, meta: false, validateSchema: false }).compile(asyncApiSchema);
+
+/** What the official schema of AsyncAPI finds. */
+function faultsOf(document: object): readonly string[] {
+  return isAsyncApi(document)
+    ? []
+    : (isAsyncApi.errors ?? []).map(({ instancePath, message = '' }) => `${instancePath}: ${message}`);
 }
 
 describe('the OpenAPI document', () => {
@@ -149,6 +161,29 @@ describe('the AsyncAPI document', () => {
 
   test('passes the linter', async () => {
     expect(await lint('asyncapi', document)).toEqual([]);
+  });
+
+  test('is valid by the official schema of AsyncAPI 3.1', () => {
+    expect(document['asyncapi']).toBe('3.1.0');
+    expect(faultsOf(document)).toEqual([]);
+  });
+
+  test('fails the official schema when an operation has another action, or a member that is none', () => {
+    const { operations: all } = document as { operations: { sendCallback: object } };
+    const spoilt = { ...document, operations: { sendCallback: { ...all.sendCallback, action: 'publish' } } };
+    expect(faultsOf(spoilt).join()).toContain('/operations/sendCallback');
+    expect(faultsOf({ ...document, chanels: {} }).join()).toContain('additional properties');
+  });
+
+  test('has no reference to nothing', () => {
+    const references = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)].map(([, path]) => path ?? '');
+    expect(references.length).toBeGreaterThan(resources.size);
+    for (const path of new Set(references)) {
+      const found = path
+        .split('/')
+        .reduce<unknown>((at, name) => (at as Record<string, unknown> | undefined)?.[name], document);
+      expect(found, path).toBeDefined();
+    }
   });
 
   test('has a message for every resource, for runs that are one event, and for every operational event', () => {
