@@ -53,7 +53,11 @@ test('a webhook is one trace, from ingress to the callback, and every line about
 
   const deliver = spansOf(traceId).find((span) => span.spanId === spanId);
   expect(wayOf(deliver)).toEqual(['deliver', 'publish', 'normalize webhook', 'receive webhook']);
-  expect(spansOf(traceId).map(({ name, kind }) => [name, kind]).sort()).toEqual([
+  expect(
+    spansOf(traceId)
+      .map(({ name, kind }) => [name, kind])
+      .sort(),
+  ).toEqual([
     ['deliver', 3],
     ['normalize webhook', 5],
     ['publish', 4],

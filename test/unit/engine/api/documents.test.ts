@@ -39,7 +39,13 @@ async function lint(name: string, document: object): Promise<string[]> {
 }
 
 const asyncApiSchema = createRequire(import.meta.url)('@asyncapi/specs/schemas/3.1.0-without-$id.json') as object;
-const isAsyncApi = new Ajv({ strict: false, validateFormats: false, allErrors: true, meta: false, validateSchema: false }).compile(asyncApiSchema);
+const isAsyncApi = new Ajv({
+  strict: false,
+  validateFormats: false,
+  allErrors: true,
+  meta: false,
+  validateSchema: false,
+}).compile(asyncApiSchema);
 
 /** What the official schema of AsyncAPI finds. */
 function faultsOf(document: object): readonly string[] {

@@ -76,3 +76,36 @@ test('counts that follow the line are published in a line of their own', () => {
   expect(lines).toHaveLength(2);
   expect(ledger.sum('delivered')).toBe(2);
 });
+
+test('a level above info drops lines, and no count, even where Lambda sets a level of its own', () => {
+  vi.stubEnv('AWS_LAMBDA_LOG_LEVEL', 'INFO');
+  const { log, outcomes, tell, metrics } = createTelemetry('deliver', 'prod', { level: 'warn', sampleRatio: 1 });
+  outcomes.count('delivered');
+  tell('deliveries attempted', {});
+  log.info('not written');
+  log.warn('written');
+  publishMetrics(metrics).after();
+  expect(lines.map((line) => JSON.parse(line).message)).toEqual(['written', undefined]);
+  const ledger = createMetricLedger();
+  for (const line of lines) ledger.record(line);
+  expect(ledger.sum('delivered', { service: 'deliver' })).toBe(1);
+});
+
+test('a ratio samples successes by their trace, the same in every function', () => {
+  const { mayTell } = createTelemetry('deliver', 'prod', { level: 'info', sampleRatio: 0.5 });
+  expect(mayTell(`${'0'.repeat(31)}1`)).toBe(true);
+  expect(mayTell('f'.repeat(32))).toBe(false);
+});
+
+test('the trace of X-Ray is named only in invocations that it samples', () => {
+  const { log } = createTelemetry('deliver', 'prod');
+  const header = 'Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8';
+  for (const sampled of [0, 1]) {
+    vi.stubEnv('_X_AMZN_TRACE_ID', `${header};Sampled=${sampled}`);
+    log.info('told');
+  }
+  expect(lines.map((line) => JSON.parse(line).xray_trace_id)).toEqual([
+    undefined,
+    '1-5759e988-bd862e3fe1be46a994272793',
+  ]);
+});
