@@ -22,6 +22,9 @@ const byPrefix: readonly (readonly [prefix: string, kind: string, path: (id: str
 ];
 const mostHits = 12;
 
+/** A correlation id, or the id of a provider's request or of a run, which stand for one. */
+const correlation = /^([0-9a-f]{32}|raw_[0-9a-z]{1,9}_[0-9a-f]{20}|run_[0-9a-z]{21})$/;
+
 /** What a text finds: objects by their id or name, and pages by their title. */
 function useHits(text: string, places: FinderProps['places']): readonly Hit[] {
   const query = { limit: 200, tenant: tenant.value };
@@ -35,6 +38,9 @@ function useHits(text: string, places: FinderProps['places']): readonly Hit[] {
     typed === '' || !maySee('events:read')
       ? []
       : [
+          ...(correlation.test(typed)
+            ? [{ title: typed, kind: 'Events of one webhook or run', path: `/events?correlation_id=${typed}` }]
+            : []),
           {
             title: `Events of record ${typed}`,
             kind: 'Search',
@@ -96,7 +102,7 @@ export function Finder({ places, onClose }: FinderProps) {
         aria-expanded="true"
         aria-controls={list}
         aria-activedescendant={hits[chosen] === undefined ? undefined : `${list}-${chosen}`}
-        placeholder="evt_…, an account, a subscription, a page"
+        placeholder="evt_…, a correlation id, an account, a subscription, a page"
         autofocus
         value={text}
         onInput={({ currentTarget }) => {

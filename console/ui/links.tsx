@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { href, maySee } from '../session.ts';
+import { Copy } from './copy.tsx';
 
 /** The address of a page with a query; members without a value are left out. */
 export function address(path: string, query: Readonly<Record<string, string | null | undefined>> = {}): string {
@@ -23,6 +24,19 @@ export function SubscriptionLink({ id, children }: LinkProps) {
 }
 
 /** Plain text for who may not read events. */
+/** What brought an event: leads to everything else that it brought. */
+export function CorrelationId({ of }: { readonly of: string | undefined }) {
+  if (of === undefined) return null;
+  return (
+    <>
+      <a href={address('/events', { correlation_id: of })}>
+        <code>{of}</code>
+      </a>{' '}
+      <Copy text={of} />
+    </>
+  );
+}
+
 export function EventLink({ id, children }: LinkProps) {
   if (!maySee('events:read')) return <>{children ?? id}</>;
   return <a href={href(`/events/${encodeURIComponent(id)}`)}>{children ?? id}</a>;

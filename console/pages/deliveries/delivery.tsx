@@ -4,7 +4,7 @@ import { useAnswer } from '../../queries.ts';
 import { maySee } from '../../session.ts';
 import { Badge } from '../../ui/badge.tsx';
 import { type Filters, useFilters } from '../../ui/filters.tsx';
-import { address, EventLink, RecordLink, SubscriptionLink } from '../../ui/links.tsx';
+import { address, CorrelationId, EventLink, RecordLink, SubscriptionLink } from '../../ui/links.tsx';
 import { Note } from '../../ui/note.tsx';
 import { Empty, Facts, Page, Section } from '../../ui/page.tsx';
 import { Standing } from '../../ui/problem.tsx';
@@ -38,6 +38,7 @@ function DeliveryFacts({ of }: { readonly of: Delivery }) {
           'Event time': data === undefined ? null : <Time at={data.timestamp} as="absolute" />,
           Subscription: <SubscriptionLink id={of.subscription_id} />,
           Tenant: of.tenant,
+          'Correlation id': data === undefined ? null : <CorrelationId of={data.correlation_id} />,
           Sequence: String(of.sequence),
           Attempts: String(of.attempt_count),
           'Next attempt':

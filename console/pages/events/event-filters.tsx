@@ -7,7 +7,16 @@ import { FilterBar, type Filters } from '../../ui/filters.tsx';
 import { originTexts } from './event-parts.tsx';
 
 /** Filters of the feed, as its query names them. */
-export const feedFilters = ['types', 'resources', 'integration', 'account', 'origin', 'record_id', 'since'] as const;
+export const feedFilters = [
+  'types',
+  'resources',
+  'integration',
+  'account',
+  'origin',
+  'record_id',
+  'correlation_id',
+  'since',
+] as const;
 
 const all = { query: { limit: 200 } };
 
@@ -35,6 +44,7 @@ const fields: readonly (readonly [name: (typeof feedFilters)[number], label: str
   ['account', 'Accounts', 'acc_…'],
   ['origin', 'Origins', 'webhook'],
   ['record_id', 'Record id', ''],
+  ['correlation_id', 'Correlation id', ''],
   ['since', 'Since', ''],
 ];
 

@@ -1,6 +1,7 @@
 import { useAnswer } from '../../queries.ts';
 import { href, maySee } from '../../session.ts';
 import { Copy, Json } from '../../ui/copy.tsx';
+import { CorrelationId } from '../../ui/links.tsx';
 import { Empty, Facts, Page, Section } from '../../ui/page.tsx';
 import { Standing } from '../../ui/problem.tsx';
 import { Time } from '../../ui/time.tsx';
@@ -123,6 +124,7 @@ function EventFacts({ event }: { readonly event: FeedEvent }) {
         'Name at the provider': <code>{event.raw_event_type}</code>,
         'Sequence number': event.sequence,
         'Schema version': event.schema_version,
+        'Correlation id': <CorrelationId of={event.correlation_id} />,
       }}
     />
   );

@@ -56,12 +56,21 @@ const columns: readonly Column<FeedEvent>[] = [
   },
 ];
 
+/** When what a correlation id names began: the id says so. @returns Undefined without an id. */
+function sinceOf(correlationId: string | undefined): string | undefined {
+  if (correlationId === undefined) return undefined;
+  const [, base36] = /^(?:raw|run)_([0-9a-z]{1,9})/.exec(correlationId) ?? [];
+  const ms = base36 === undefined ? Number.parseInt(correlationId.slice(0, 12), 16) : Number.parseInt(base36, 36);
+  // The digits of an event that nothing else began are no time.
+  return ms > Date.UTC(2026) && ms <= Date.now() ? new Date(ms).toISOString() : 'beginning';
+}
+
 /** The events of one tenant, newest first, as they come. */
 export default function EventsPage() {
   const filters = useFilters(feedFilters);
   const { since, ...given } = filters.values;
   // A record's events may be far back, and few.
-  const usualSince = given['record_id'] === undefined ? '1h' : 'beginning';
+  const usualSince = sinceOf(given['correlation_id']) ?? (given['record_id'] === undefined ? '1h' : 'beginning');
   const [isPaused, pause] = useState(false);
   const isScrolled = useIsScrolled();
   const query = tenant.value === undefined ? undefined : { ...given, tenant: tenant.value };

@@ -20,6 +20,17 @@ export function isTraceId(text: string): boolean {
   return /^[0-9a-f]{32}$/.test(text) && !/^0+$/.test(text);
 }
 
+/**
+ * Read a correlation id as people write it: a trace id, or the id of a request or a run.
+ *
+ * @returns Undefined for any other text.
+ */
+export function readCorrelationId(text: string): string | undefined {
+  if (isTraceId(text)) return text;
+  if (/^raw_[0-9a-z]{1,9}_[0-9a-f]{20}$/.test(text)) return traceOfRequest(text);
+  return /^run_[0-9a-z]{21}$/.test(text) ? traceOfRun(text) : undefined;
+}
+
 /** The trace of a provider's request. @param rawId - As ingress names it. */
 export function traceOfRequest(rawId: string): string {
   const [, time, random] = /^raw_([0-9a-z]{1,9})_([0-9a-f]{20})$/.exec(rawId) ?? [];

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { origins } from '../../event/canonical-event.ts';
 import { resourcePattern, typePattern } from '../../feed/filter-schema.ts';
+import { readCorrelationId } from '../../trace/trace-ids.ts';
 import { event, eventExample } from '../event-schema.ts';
 import { deprecationHeaders, notMappable, schema, since, waitHeader, waitSeconds } from '../feed-schema.ts';
 import { operation } from '../operation.ts';
@@ -24,6 +25,22 @@ const feedQuery = listQuery.extend({
     .max(512)
     .optional()
     .describe('The history of one record. Ids are unique within an account and a resource: give both.'),
+  correlation_id: z
+    .string()
+    .max(64)
+    .transform((text, context) => {
+      const traceId = readCorrelationId(text);
+      if (traceId !== undefined) return traceId;
+      context.addIssue({
+        code: 'custom',
+        message: 'expected 32 hexadecimal digits, or the id of a request (raw_…) or of a run (run_…)',
+      });
+      return z.NEVER;
+    })
+    .optional()
+    .describe(
+      'The events that one webhook or run brought: their `correlation_id`, or the id of the request (`raw_…`) or of the run (`run_…`). Without `since`, the page starts at the time that the id holds.',
+    ),
   since: since.optional(),
   wait: waitSeconds.default(0),
   schema,

@@ -1,5 +1,6 @@
 import type { eventOperations } from '../../../engine/api/operations/event-operations.ts';
 import type { FeedStart } from '../../../engine/feed/feed-start.ts';
+import { traceBeganAtMs } from '../../../engine/trace/trace-ids.ts';
 import { findEvent } from '../../../flows/feed/read-event.ts';
 import { waitForFeed } from '../../../flows/feed/read-feed.ts';
 import { startingPosition } from '../../../flows/feed/starting-position.ts';
@@ -10,6 +11,12 @@ import { mustBePulled } from '../pipeline/ownership.ts';
 import { mayAccess, notFound, oneTenant } from '../pipeline/principal.ts';
 import { mayWait, waitHeaders } from '../pipeline/waiting.ts';
 import { inVersions, mustBeServed } from './pins.ts';
+
+/** Nothing that a webhook or a run brought is older than its id. */
+function startOf(correlationId: string | undefined, nowMs: number): FeedStart {
+  const timeMs = correlationId === undefined ? undefined : traceBeganAtMs(correlationId, nowMs);
+  return timeMs === undefined ? { kind: 'beginning' } : { kind: 'time', timeMs };
+}
 
 async function handleReadFeed(
   ports: ApiPorts,
@@ -22,7 +29,7 @@ async function handleReadFeed(
   if (query.cursor !== undefined && query.since !== undefined)
     throw new ProblemError({ status: 400, detail: 'Expected either cursor or since, not both.' });
   await mustBeServed(ports, query.schema);
-  const start: FeedStart = query.since ?? { kind: 'beginning' };
+  const start = query.since ?? startOf(query.correlation_id, ports.clock.nowMs());
   const waitsUntilMs = ports.clock.nowMs() + query.wait * 1000;
   const position = query.cursor === undefined ? await startingPosition(ports, tenant, start) : feed.read(query.cursor);
   const page = await waitForFeed(
@@ -37,6 +44,7 @@ async function handleReadFeed(
       integrations: query.integration,
       origins: query.origin,
       recordId: query.record_id,
+      correlationId: query.correlation_id,
     },
     // Finding the starting position takes part of the wait, because the function's time is limited.
     Math.max(0, waitsUntilMs - ports.clock.nowMs()),

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { type FeedFilter, wantsOfFeed } from '../../../../lambdas/engine/feed/feed-filter.ts';
+import { traceOfEvent, traceOfId } from '../../../../lambdas/engine/trace/trace-ids.ts';
 import { anEvent } from '../../../fakes/samples.ts';
 
 const everything: FeedFilter = { types: [], resources: [], accounts: [], integrations: [], origins: [] };
@@ -15,6 +16,7 @@ test.each<[string, Partial<FeedFilter>, Partial<FeedFilter>]>([
   ['account', { accounts: ['acc_other', 'acc_acme'] }, { accounts: ['acc_other'] }],
   ['integration', { integrations: ['staff'] }, { integrations: ['github'] }],
   ['origin', { origins: ['poll', 'webhook'] }, { origins: ['poll', 'backfill'] }],
+  ['correlation id', { correlationId: traceOfEvent(anEvent()) }, { correlationId: traceOfId('evt_other') }],
 ])('filters by %s', (_, own, other) => {
   expect(wants(own)).toBe(true);
   expect(wants(other)).toBe(false);

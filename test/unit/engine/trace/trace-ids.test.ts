@@ -4,6 +4,7 @@ import {
   attemptSpan,
   isTraceId,
   publishSpan,
+  readCorrelationId,
   requestSpan,
   traceBeganAtMs,
   traceOfEvent,
@@ -71,4 +72,14 @@ test('spans have ids of 16 digits, one for each thing that they are about', () =
   ];
   for (const span of spans) expect(span).toMatch(/^[0-9a-f]{16}$/);
   expect(new Set(spans).size).toBe(spans.length);
+});
+
+test('a correlation id is read in every form that people have it', () => {
+  expect(readCorrelationId(traceOfRequest(rawId))).toBe(traceOfRequest(rawId));
+  expect(readCorrelationId(rawId)).toBe(traceOfRequest(rawId));
+  expect(readCorrelationId(runId)).toBe(traceOfRun(runId));
+});
+
+test.each(['', 'evt_1', '0'.repeat(32), 'raw_1', `${rawId}0`, 'F'.repeat(32)])('fails for another text: %s', (text) => {
+  expect(readCorrelationId(text)).toBeUndefined();
 });

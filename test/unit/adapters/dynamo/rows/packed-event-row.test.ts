@@ -47,6 +47,32 @@ test('an event of 2 KB is stored in one write unit', () => {
   expect(unpackEventRow(fromItem(toItem(packed)))).toEqual(whole);
 });
 
+const trace = Buffer.from('019abc3f2c005e2f0c1b7a9d4e6f8a0b', 'hex');
+const units = (packed: Record<string, unknown>) => Math.ceil(itemBytes(packed) / 1_024);
+
+test('the trace of a plain row never costs a write unit: a row that it makes too long is packed', () => {
+  for (let length = 0; length < 700; length += 1) {
+    const { issue } = JSON.parse(githubIssue(17, length)) as Record<string, object>;
+    const whole = row(issue);
+    if (itemBytes(whole) > 1_024) continue;
+    const packed = packEventRow({ ...whole, trace });
+    expect(units(packed), String(length)).toBe(1);
+    expect(unpackEventRow(fromItem(toItem(packed)))).toEqual({ ...whole, trace });
+  }
+});
+
+test('the trace of a packed row costs a write unit of one in fifty', () => {
+  const texts = Array.from({ length: 400 }, (_, index) =>
+    Array.from({ length: 8 + index }, (__, word) => hash('sha256', `${index % 7} ${word}`, 'hex').slice(0, 7)).join(
+      ' ',
+    ),
+  );
+  const rows = texts.map((text) => row({ text })).filter((one) => itemBytes(one) > 1_024);
+  const dearer = rows.filter((one) => units(packEventRow({ ...one, trace })) > units(packEventRow(one)));
+  expect(rows.length).toBeGreaterThan(200);
+  expect(dearer.length / rows.length).toBeLessThan(0.04);
+});
+
 test('a row that takes one write unit stays plain', () => {
   const whole = row({ id: '1' });
   expect(packEventRow(whole)).toBe(whole);

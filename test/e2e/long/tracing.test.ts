@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { readTraceparent } from '../../lambdas/engine/trace/traceparent.ts';
-import type { FunctionLogLine } from '../../lib/local/sandbox/function-log.ts';
-import { answerJson, type ProviderStandIn, startProviderStandIn } from './provider-stand-in.ts';
-import { githubIssue, type Receiver, useRunningEngine } from './running-engine.ts';
-import { type CollectedSpan, startSpanCollector } from './span-collector.ts';
+import { readTraceparent } from '../../../lambdas/engine/trace/traceparent.ts';
+import type { FunctionLogLine } from '../../../lib/local/sandbox/function-log.ts';
+import { answerJson, type ProviderStandIn, startProviderStandIn } from '../provider-stand-in.ts';
+import { githubIssue, type Receiver, useRunningEngine } from '../running-engine.ts';
+import { type CollectedSpan, startSpanCollector } from '../span-collector.ts';
 
 const collector = await startSpanCollector();
 let provider: ProviderStandIn;
