@@ -3,6 +3,7 @@ import { limits } from '../lambdas/contracts/limits.ts';
 import { meantInstead } from './cli/explain/nearest-name.ts';
 import { concurrencySettings } from './settings/concurrency-settings.ts';
 import { domainFaults, domainSettings } from './settings/domain-settings.ts';
+import { monitoringSettings } from './settings/monitoring-settings.ts';
 import { networkSettings } from './settings/network-settings.ts';
 import { observabilitySettings } from './settings/observability-settings.ts';
 import { quotaSettings } from './settings/quota-settings.ts';
@@ -49,13 +50,7 @@ const settingsSchema = z.strictObject({
   ...domainSettings,
   ...tagSettings,
   ...observabilitySettings,
-  /**
-   * Address that receives alarms by mail.
-   * @default - none; subscribe to the alarm topic yourself
-   */
-  /** Whether the deployment sends events of its own through itself, and measures them. */
-  canary: z.enum(['on', 'off']).describe('"on" or "off"'),
-  alarmEmail: z.email().optional().describe('an email address'),
+  ...monitoringSettings,
 });
 
 type Settings = z.output<typeof settingsSchema>;
@@ -115,6 +110,7 @@ function defaultsOf(stage: Stage): Settings {
     logSampleRatio: 1,
     tracing: 'off',
     traceSampleRatio: 1,
+    dashboard: stage === 'prod' || stage === 'staging',
   };
 }
 

@@ -5,6 +5,7 @@ import type { TributaryConfig } from './config.ts';
 import { OperatorAlarms } from './constructs/operator-alarms.ts';
 import { createApi } from './stack/api.ts';
 import { createCanary } from './stack/canary.ts';
+import { addCapacityAlarms } from './stack/capacity-alarms.ts';
 import { createConsole } from './stack/console.ts';
 import { createDeliver } from './stack/deliver.ts';
 import { createDispatch } from './stack/dispatch.ts';
@@ -34,7 +35,12 @@ export class TributaryStack extends Stack {
     // A first deployment that fails leaves nothing of it but tables, which are protected from deletion and cost nothing.
     const removalPolicy = config.retainData ? RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE : RemovalPolicy.DESTROY;
     if (config.stage === 'local') this.refuseDeployment();
-    const alarms = new OperatorAlarms(this, 'Alarms', { email: config.alarmEmail, removalPolicy });
+    const alarms = new OperatorAlarms(this, 'Alarms', {
+      email: config.alarmEmail,
+      runbookUrl: config.runbookUrl,
+      isRelaxed: config.stage === 'dev',
+      removalPolicy,
+    });
     const builder = new EngineBuilder(this, { config, alarms, removalPolicy });
     const httpApis = createHttpApis(builder);
     const { httpApi, webhookApis } = httpApis;
@@ -45,21 +51,15 @@ export class TributaryStack extends Stack {
     const enrichQueue = createEnrichQueue(builder);
     const pollQueue = createPollQueue(builder);
     const ingest = createIngest(builder, storage, { deliver, enrichQueue, pollQueue, webhookApis });
-    const enrich = createEnrich(builder, storage, deliver, enrichQueue);
-    const poll = createPoll(builder, storage, { deliver, enrichQueue, pollQueue });
+    createEnrich(builder, storage, deliver, enrichQueue);
+    createPoll(builder, storage, { deliver, enrichQueue, pollQueue });
     const govern = createGovern(builder, storage, ingest);
     createDispatch(builder, storage, { deliver, govern, enrichQueue, pollQueue });
     createApi(builder, storage, { ingest, deliver, govern, enrichQueue, pollQueue, httpApi });
     createConsole(builder, storage, httpApi);
     createCanary(builder, storage);
-    addRecursionAlarm(builder, {
-      normalize: ingest.normalize,
-      enrich,
-      poll,
-      deliver: deliver.deliver,
-      drain: deliver.drain,
-      govern: govern.govern,
-    });
+    addRecursionAlarm(builder, ingest.normalize);
+    addCapacityAlarms(builder, storage);
     createOutputs(builder, storage, httpApis);
     for (const [name, value] of Object.entries({ ...config.tags, 'tributary:stage': config.stage }))
       Tags.of(this).add(name, value);

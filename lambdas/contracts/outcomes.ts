@@ -1,3 +1,5 @@
+import type { canaryLatencyMetric } from './canary.ts';
+
 /** CloudWatch namespace of every metric of the engine. */
 export const metricsNamespace = 'Tributary';
 
@@ -37,8 +39,11 @@ export const metricsNamespace = 'Tributary';
  */
 export type IngressOutcome = 'accepted' | 'handshake' | 'rejected';
 
-/** Ingress also counts genuine webhooks that it does not accept; they are `rejected`, too. Alarms watch these. */
-export type IngressNote = 'hop-limit' | 'rate-limited';
+/**
+ * Ingress also counts genuine webhooks that it does not accept, and requests that fail verification, by integration and
+ * reason; they are `rejected`, too. Alarms watch these.
+ */
+export type IngressNote = 'hop-limit' | 'rate-limited' | 'verification-failed';
 
 export type NormalizeOutcome =
   | 'mapped'
@@ -70,11 +75,14 @@ export type PollOutcome = Exclude<EnrichOutcome, 'coalesced' | EnrichNote>;
 
 /**
  * Poll also counts runs that ended, syncs that began to fail (their tenants are told), and changes that only a
- * comparison of all records found.
+ * comparison of all records found, by cause.
  */
 export type PollNote = 'sync-runs-succeeded' | 'sync-runs-failed' | 'syncs-failing' | 'sync-drift';
 
-/** Normalize also counts events whose data does not match their resource's schema; it publishes them anyway. */
+/**
+ * Normalize also counts mismatches of events with the schema of their resource, by integration; it publishes these
+ * events anyway.
+ */
 export type NormalizeNote = 'schema-drift';
 
 /**
@@ -128,3 +136,48 @@ export type HeartbeatNote = 'heartbeat-missing';
 
 /** Govern counts tenants whose data it has erased. */
 export type GovernNote = 'tenants-erased';
+
+/** What the engine measures besides counts, each value a sample of its metric, in the unit that CloudWatch shows. */
+export const measureUnits = {
+  /**
+   * From the receipt of a webhook until its event is published (normalize, enrich) or delivered (deliver at the first
+   * attempt, drain at any): the last two are the whole way. Replays are not measured.
+   */
+  latency: 'Milliseconds',
+  /** How long a backlog that may be sent has waited for its drain. */
+  'backlog-age': 'Seconds',
+  /** Age of what is known of a provider when a run ends or must wait: time since the begin of the last whole run. */
+  'sync-freshness': 'Seconds',
+  /** How long after its scheduled time, or since its first failure, a sync ends its run or must wait. */
+  'sync-lag': 'Seconds',
+  /** What is left of the limit of a provider that is used up most, by integration. */
+  'budget-left': 'Percent',
+} as const;
+
+export type Measure = keyof typeof measureUnits;
+
+/** Dimensions of metrics besides `service` and `stage`. Never a tenant, an account or an endpoint: each value costs. */
+export type MetricDimension = 'integration' | 'reason';
+
+/** The name of each metric of the engine. */
+export type EngineMetric =
+  | IngressOutcome
+  | IngressNote
+  | NormalizeOutcome
+  | NormalizeNote
+  | EnrichOutcome
+  | PollOutcome
+  | PollNote
+  | DeliverOutcome
+  | DrainOutcome
+  | ApiOutcome
+  | ApiNote
+  | EndpointNote
+  | QueueNote
+  | DispatchNote
+  | GovernNote
+  | CanaryNote
+  | ShadowNote
+  | HeartbeatNote
+  | typeof canaryLatencyMetric
+  | Measure;

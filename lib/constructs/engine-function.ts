@@ -1,4 +1,5 @@
-import { Duration, type RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Duration, type RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
 import {
   Effect,
   type IGrantable,
@@ -61,17 +62,19 @@ export interface EngineFunctionProps<Name extends FunctionName> {
    */
   readonly isTraced?: boolean;
   readonly logRetention: RetentionDays;
-  /** Whether it has no alarms on its errors and throttles. @default false */
-  readonly isUnwatched?: boolean;
   readonly alarms: OperatorAlarms;
+  /** What raises an alarm. @default - errors */
+  readonly watched?: readonly ('errors' | 'throttles')[];
   readonly removalPolicy: RemovalPolicy;
 }
 
-/** One function of the engine, with its own role and log group, and alarms on its errors and throttles. */
+/** One function of the engine, with its own role and log group, and alarms. */
 export class EngineFunction<Name extends FunctionName = FunctionName> extends Construct implements IGrantable {
   readonly lambda: LambdaFunction;
   readonly logGroup: LogGroup;
   readonly grantPrincipal: IPrincipal;
+  /** Undefined where its errors raise no alarm. */
+  readonly errorsAlarm: Alarm | undefined;
 
   constructor(scope: Construct, id: string, props: EngineFunctionProps<Name>) {
     super(scope, id);
@@ -109,21 +112,28 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
     if (props.isTraced === true) acknowledgeTracing(role);
     if (props.vpc !== undefined) placeInVpc(this.lambda, role, props.vpc);
 
-    if (props.isUnwatched === true) return;
+    const { alarms, watched = ['errors'] } = props;
     const period = Duration.minutes(5);
-    props.alarms.add(this, 'ErrorsAlarm', {
-      meaning: `${name} failed five times in five minutes: invocations that threw or ran out of time.`,
-      runbookEntry: `${name}-errors`,
-      metric: this.lambda.metricErrors({ period }),
-      threshold: 5,
-    });
-    props.alarms.add(this, 'ThrottlesAlarm', {
-      meaning: `${name} was throttled: neither the account nor its own reservation has concurrency left for it.`,
-      runbookEntry: `${name}-throttles`,
-      metric: this.lambda.metricThrottles({ period }),
-      threshold: 1,
-      periods: 2,
-    });
+    const console = `lambda/home?region=${Stack.of(this).region}#/functions/${this.lambda.functionName}?tab=monitoring`;
+    if (watched.includes('errors'))
+      this.errorsAlarm = alarms.add(this, 'ErrorsAlarm', {
+        meaning: `${name} failed repeatedly in five minutes: invocations that threw or ran out of time.`,
+        runbookEntry: `${name}-errors`,
+        console,
+        metric: this.lambda.metricErrors({ period }),
+        threshold: 5,
+        relaxedThreshold: 20,
+      });
+    if (watched.includes('throttles'))
+      alarms.add(this, 'ThrottlesAlarm', {
+        meaning: `${name} was throttled: neither the account nor its own reservation has concurrency left for it.`,
+        runbookEntry: `${name}-throttles`,
+        console,
+        metric: this.lambda.metricThrottles({ period }),
+        threshold: 1,
+        relaxedThreshold: 10,
+        periods: 2,
+      });
   }
 }
 

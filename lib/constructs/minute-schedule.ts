@@ -28,7 +28,7 @@ export class MinuteSchedule extends Construct {
       runbookEntry,
       metric: target.lambda.metricInvocations({ period: Duration.minutes(5), statistic: 'Sum' }),
       threshold: 1,
-      whenBelow: true,
+      whenBelow: 'silence',
     });
   }
 }

@@ -10,6 +10,16 @@ import { DataKey } from './data-key.ts';
 export interface OperatorAlarmsProps {
   /** @default - no subscription */
   readonly email?: string | undefined;
+  /**
+   * Address of the runbook; the alarms' descriptions link to its entries.
+   * @default docs/operate/runbook.md
+   */
+  readonly runbookUrl?: string | undefined;
+  /**
+   * Whether no person relies on the stage: its alarms use their relaxed thresholds, and trends raise none.
+   * @default false
+   */
+  readonly isRelaxed?: boolean;
   readonly removalPolicy: RemovalPolicy;
 }
 
@@ -18,15 +28,19 @@ export interface OperatorAlarm {
   readonly meaning: string;
   /** Heading, and so anchor, of its entry in docs/operate/runbook.md. */
   readonly runbookEntry: string;
+  /** Path in the AWS console where a person looks first. @default - the alarms of the stack */
+  readonly console?: string;
   /** Its `period` is the evaluation period of the alarm. */
   readonly metric: IMetric;
   /** Alarm at this value or above. */
   readonly threshold: number;
+  /** The same in a stage that no person relies on. @default threshold */
+  readonly relaxedThreshold?: number;
   /**
-   * Alarm below the threshold, or without any data: for activity that must not stop.
-   * @default false
+   * Alarm below the threshold. `silence` also means data that is missing: activity that must not stop.
+   * @default - alarm at the threshold or above
    */
-  readonly whenBelow?: boolean;
+  readonly whenBelow?: 'value' | 'silence';
   /**
    * Consecutive periods at the threshold before the alarm fires.
    * @default 1
@@ -34,12 +48,17 @@ export interface OperatorAlarm {
   readonly periods?: number;
 }
 
-/** Alarms that need a person; one encrypted topic announces them. */
+/** Alarms that need a person; one encrypted topic announces them, and says when they are over. */
 export class OperatorAlarms extends Construct {
   readonly topic: Topic;
+  private readonly runbookUrl: string;
+  private readonly isRelaxed: boolean;
 
-  constructor(scope: Construct, id: string, { email, removalPolicy }: OperatorAlarmsProps) {
+  constructor(scope: Construct, id: string, props: OperatorAlarmsProps) {
     super(scope, id);
+    const { email, removalPolicy } = props;
+    this.runbookUrl = props.runbookUrl ?? 'docs/operate/runbook.md';
+    this.isRelaxed = props.isRelaxed ?? false;
     const encryption = new DataKey(this, 'Key', { description: 'Tributary: alarm notifications', removalPolicy });
     this.topic = new Topic(this, 'Topic', { masterKey: encryption.key, enforceSSL: true });
 
@@ -54,17 +73,38 @@ export class OperatorAlarms extends Construct {
   }
 
   /** Declare an alarm under the construct that it watches. */
-  add(scope: Construct, id: string, alarm: OperatorAlarm): void {
-    const { whenBelow = false } = alarm;
-    new Alarm(scope, id, {
-      alarmDescription: `${alarm.meaning} See docs/operate/runbook.md#${alarm.runbookEntry}`,
+  add(scope: Construct, id: string, alarm: OperatorAlarm): Alarm {
+    const { whenBelow, threshold, relaxedThreshold = threshold } = alarm;
+    const { region, stackName } = Stack.of(this);
+    const path = alarm.console ?? `cloudwatch/home?region=${region}#alarmsV2:?search=${stackName}`;
+    const declared = new Alarm(scope, id, {
+      alarmDescription: `${alarm.meaning} Console: ${consoleUrl(this, path)} Runbook: ${this.runbookUrl}#${alarm.runbookEntry}`,
       metric: alarm.metric,
-      threshold: alarm.threshold,
+      threshold: this.isRelaxed ? relaxedThreshold : threshold,
       evaluationPeriods: alarm.periods ?? 1,
-      comparisonOperator: whenBelow
-        ? ComparisonOperator.LESS_THAN_THRESHOLD
-        : ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-      treatMissingData: whenBelow ? TreatMissingData.BREACHING : TreatMissingData.NOT_BREACHING,
-    }).addAlarmAction(new SnsAction(this.topic));
+      comparisonOperator:
+        whenBelow === undefined
+          ? ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD
+          : ComparisonOperator.LESS_THAN_THRESHOLD,
+      treatMissingData: whenBelow === 'silence' ? TreatMissingData.BREACHING : TreatMissingData.NOT_BREACHING,
+    });
+    const topic = new SnsAction(this.topic);
+    declared.addAlarmAction(topic);
+    declared.addOkAction(topic);
+    return declared;
   }
+
+  /**
+   * Declare an alarm on a trend of the traffic, which says something only where there is traffic.
+   *
+   * @returns Undefined in a stage that no person relies on: it has none.
+   */
+  addTrend(scope: Construct, id: string, alarm: OperatorAlarm): Alarm | undefined {
+    return this.isRelaxed ? undefined : this.add(scope, id, alarm);
+  }
+}
+
+/** The address of a page of the AWS console, in the region of a construct. */
+export function consoleUrl(scope: Construct, path: string): string {
+  return `https://${Stack.of(scope).region}.console.aws.amazon.com/${path}`;
 }

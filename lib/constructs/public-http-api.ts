@@ -1,4 +1,4 @@
-import { Duration, type RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Duration, type RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
   ApiMapping,
@@ -98,14 +98,27 @@ export class PublicHttpApi extends Construct {
       },
     });
 
-    // No alarm on 429: API Gateway counts it among all 4xx; per-route counts are custom metrics, which cost extra.
-    // docs/operate/runbook.md#rate-limited says how to find 429 in the access logs.
-    // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+    const period = Duration.minutes(5);
+    const { region } = Stack.of(this);
+    const console = `apigateway/main/monitor/metrics?api=${this.api.apiId}&region=${region}`;
     props.alarms.add(this, 'ServerErrorsAlarm', {
-      meaning: 'The HTTP API answered ten requests of five minutes with a 5xx status.',
+      meaning: 'The HTTP API answered requests of five minutes with a 5xx status.',
       runbookEntry: 'http-api-server-errors',
-      metric: this.stage.metricServerError({ period: Duration.minutes(5), statistic: 'Sum' }),
+      console,
+      metric: this.stage.metricServerError({ period, statistic: 'Sum' }),
       threshold: 10,
+      relaxedThreshold: 50,
+    });
+    // API Gateway counts its own 429 among all 4xx; counts of each route are custom metrics, which cost extra. The
+    // runbook says how to tell 429 from the others in the access logs.
+    // https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+    props.alarms.addTrend(this, 'ClientErrorsAlarm', {
+      meaning: 'The HTTP API refused ten requests a second for ten minutes with a 4xx status, 429 among them.',
+      runbookEntry: 'http-api-client-errors',
+      console,
+      metric: this.stage.metricClientError({ period, statistic: 'Sum' }),
+      threshold: 3000,
+      periods: 2,
     });
     Validations.of(this).acknowledge({
       id: 'AwsSolutions-APIG4',

@@ -1,4 +1,4 @@
-import { Duration, type RemovalPolicy } from 'aws-cdk-lib';
+import { Duration, type RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
 import { type CfnQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
@@ -36,8 +36,11 @@ export interface WorkQueueProps {
   readonly name: string;
   /** Timeout of the consuming function; the visibility timeout is six times this. */
   readonly consumerTimeout: Duration;
-  /** Age of the oldest message at which the queue counts as stuck; longer than every delay that a sender sets. */
-  readonly stuckAfter: Duration;
+  /**
+   * Age of the oldest message at which the queue counts as stuck; longer than every delay that a sender sets. Undefined
+   * where something else tells that its work does not go on.
+   */
+  readonly stuckAfter: Duration | undefined;
   readonly alarms: OperatorAlarms;
   readonly removalPolicy: RemovalPolicy;
 }
@@ -71,17 +74,21 @@ export class WorkQueue extends Construct {
     props.alarms.add(this, 'DeadLettersAlarm', {
       meaning: `The dead-letter queue of ${props.name} is not empty.`,
       runbookEntry: `${props.name}-dead-letters`,
+      console: queuePage(this.deadLetterQueue),
       metric: this.deadLetterQueue.metricApproximateNumberOfMessagesVisible({
         period: Duration.minutes(1),
         statistic: 'Maximum',
       }),
       threshold: 1,
     });
+    const { stuckAfter } = props;
+    if (stuckAfter === undefined) return;
     props.alarms.add(this, 'StuckAlarm', {
-      meaning: `The oldest message of ${props.name} is older than ${props.stuckAfter.toMinutes()} minutes.`,
+      meaning: `The oldest message of ${props.name} is older than ${stuckAfter.toMinutes()} minutes.`,
       runbookEntry: `${props.name}-stuck`,
+      console: queuePage(this.queue),
       metric: this.queue.metricApproximateAgeOfOldestMessage({ period: Duration.minutes(1), statistic: 'Maximum' }),
-      threshold: props.stuckAfter.toSeconds(),
+      threshold: stuckAfter.toSeconds(),
       periods: 3,
     });
   }
@@ -112,4 +119,11 @@ export class WorkQueue extends Construct {
       }),
     );
   }
+}
+
+/** The page of a queue in the console. Its link has the queue's URL with escaped slashes, which no token could escape. */
+function queuePage(queue: Queue): string {
+  const { region, account } = Stack.of(queue);
+  const url = ['https:', '', `sqs.${region}.amazonaws.com`, account, queue.queueName].join('%2F');
+  return `sqs/v3/home?region=${region}#/queues/${url.replace('https:', 'https%3A')}`;
 }

@@ -1,15 +1,14 @@
 import { Duration } from 'aws-cdk-lib';
 import { HttpMethod, HttpRouteKey } from 'aws-cdk-lib/aws-apigatewayv2';
-import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import type { FunctionName } from '../../lambdas/contracts/environment.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
-import { type ApiNote, metricsNamespace } from '../../lambdas/contracts/outcomes.ts';
+import type { ApiNote } from '../../lambdas/contracts/outcomes.ts';
 import type { EngineFunction } from '../constructs/engine-function.ts';
 import type { PublicHttpApi } from '../constructs/public-http-api.ts';
 import type { WorkQueue } from '../constructs/work-queue.ts';
 import type { Deliver } from './deliver.ts';
 import { grantDestinations } from './destinations.ts';
 import type { EngineBuilder } from './engine-builder.ts';
+import { engineMetric } from './engine-metric.ts';
 import { grantProviderCalls } from './enrich.ts';
 import type { Govern } from './govern.ts';
 import type { Ingest } from './ingest.ts';
@@ -114,13 +113,7 @@ function credentialsAlarm({ scope, alarms, config }: EngineBuilder): void {
   alarms.add(scope, 'CredentialsRefusedAlarm', {
     meaning: `The API refused keys or tokens ${refusedCredentialsToAlarm} times in five minutes.`,
     runbookEntry: 'credentials-refused',
-    metric: new Metric({
-      namespace: metricsNamespace,
-      metricName: note,
-      dimensionsMap: { service: 'api' satisfies FunctionName, stage: config.stage },
-      statistic: 'Sum',
-      period: Duration.minutes(5),
-    }),
+    metric: engineMetric(config, 'api', note, { statistic: 'Sum', period: Duration.minutes(5) }),
     threshold: refusedCredentialsToAlarm,
   });
 }

@@ -1,13 +1,11 @@
 import { CfnOutput, Duration } from 'aws-cdk-lib';
-import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { Rule, RuleTargetInput, Schedule } from 'aws-cdk-lib/aws-events';
 import { LambdaFunction as FunctionTarget } from 'aws-cdk-lib/aws-events-targets';
 import { FunctionUrlAuthType } from 'aws-cdk-lib/aws-lambda';
 import { type CanaryRun, canaryLatencyMetric, canary as names } from '../../lambdas/contracts/canary.ts';
-import type { FunctionName } from '../../lambdas/contracts/environment.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
-import { metricsNamespace } from '../../lambdas/contracts/outcomes.ts';
 import type { EngineBuilder } from './engine-builder.ts';
+import { engineMetric } from './engine-metric.ts';
 import type { Storage } from './storage.ts';
 
 const period = Duration.minutes(5);
@@ -26,8 +24,6 @@ export function createCanary(builder: EngineBuilder, { tables }: Storage): void 
   const canary = builder.function('Canary', 'canary', {
     timeoutSeconds: limits.canaryTimeoutSeconds,
     memorySizeMb: 256,
-    // The alarms below watch what it is for, and fire when it throws, too.
-    isUnwatched: true,
   });
   // Only its own rows: with more, it could make itself a key for everything.
   tables.apiKeys.grantRows(canary, [names.key], 'GetItem', 'PutItem', 'UpdateItem');
@@ -48,20 +44,13 @@ export function createCanary(builder: EngineBuilder, { tables }: Storage): void 
       }),
     ],
   });
-  const latency = (statistic: string) =>
-    new Metric({
-      namespace: metricsNamespace,
-      metricName: canaryLatencyMetric,
-      dimensionsMap: { service: 'canary' satisfies FunctionName, stage: config.stage },
-      statistic,
-      period,
-    });
+  const latency = (statistic: string) => engineMetric(config, 'canary', canaryLatencyMetric, { statistic, period });
   alarms.add(scope, 'CanaryFailingAlarm', {
     meaning: 'The canary has not seen its own events at both ends for 15 minutes.',
     runbookEntry: 'canary-failing',
     metric: latency('SampleCount'),
     threshold: 1,
-    whenBelow: true,
+    whenBelow: 'silence',
     periods: periodsToAlarm,
   });
   alarms.add(scope, 'CanarySlowAlarm', {

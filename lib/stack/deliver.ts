@@ -1,12 +1,14 @@
 import { Duration } from 'aws-cdk-lib';
-import { MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import { MathExpression, type Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { EventBus } from 'aws-cdk-lib/aws-events';
 import { environmentKeys, type FunctionName } from '../../lambdas/contracts/environment.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
-import { type EndpointNote, metricsNamespace } from '../../lambdas/contracts/outcomes.ts';
+import type { DeliverOutcome, DrainOutcome, EndpointNote } from '../../lambdas/contracts/outcomes.ts';
+import type { TributaryConfig } from '../config.ts';
 import { batchOf } from '../constructs/work-queue.ts';
 import { grantDestinations } from './destinations.ts';
 import type { EngineBuilder } from './engine-builder.ts';
+import { engineMetric, sumOf } from './engine-metric.ts';
 import type { Storage } from './storage.ts';
 
 export type Deliver = ReturnType<typeof createDeliver>;
@@ -66,37 +68,58 @@ export function createDeliver(builder: EngineBuilder, { tables, buckets }: Stora
   return { deliveryQueue, drainQueue, deliver, drain };
 }
 
-/** Alarms on endpoints; both sending functions count the outcomes. */
+/** Deliver and drain both send callbacks; what they count belongs together. */
+const senders = ['deliver', 'drain'] as const satisfies readonly FunctionName[];
+
+/** Alarms on endpoints, and on what all of them have in common. */
 function endpointAlarms({ scope, alarms, config }: EngineBuilder): void {
   const period = Duration.minutes(5);
-  const counted = (note: EndpointNote) =>
-    new MathExpression({
-      expression: 'SUM(FILL(METRICS(), 0))',
-      label: note,
-      period,
-      usingMetrics: Object.fromEntries(
-        (['deliver', 'drain'] satisfies FunctionName[]).map((service) => [
-          service,
-          new Metric({
-            namespace: metricsNamespace,
-            metricName: note,
-            dimensionsMap: { service, stage: config.stage },
-            statistic: 'Sum',
-            period,
-          }),
-        ]),
-      ),
-    });
-  alarms.add(scope, 'SubscriptionDisablingAlarm', {
-    meaning: 'A subscription has had nothing but failures for so long that it is on its way to being disabled.',
-    runbookEntry: 'subscription-disabling',
-    metric: counted('subscription-disabling'),
-    threshold: 1,
-  });
+  const note: EndpointNote = 'subscription-disabled';
+  const counted = senders.map((service) => [
+    service,
+    engineMetric(config, service, note, { statistic: 'Sum', period }),
+  ]);
   alarms.add(scope, 'SubscriptionDisabledAlarm', {
     meaning: 'A subscription was disabled: its endpoint only failed, or said that it is gone.',
     runbookEntry: 'subscription-disabled',
-    metric: counted('subscription-disabled'),
+    metric: sumOf(Object.fromEntries(counted), note, period),
     threshold: 1,
+  });
+  alarms.addTrend(scope, 'DeliverySuccessAlarm', {
+    meaning: `Of all callbacks, less than ${leastSuccessPercent} percent succeed: many endpoints fail at the same time.`,
+    runbookEntry: 'delivery-success',
+    metric: deliverySuccess(config, period),
+    threshold: leastSuccessPercent,
+    whenBelow: 'value',
+    periods: 3,
+  });
+  alarms.addTrend(scope, 'BacklogLateAlarm', {
+    meaning: 'Backlogs that may be sent wait for half an hour before their drain begins.',
+    runbookEntry: 'backlog-late',
+    metric: engineMetric(config, 'drain', 'backlog-age', { statistic: 'p90', period }),
+    threshold: Duration.minutes(30).toSeconds(),
+    periods: 2,
+  });
+}
+
+/** One failing endpoint of many must not raise the alarm: its circuit opens, and then it gets a probe at a time. */
+const leastSuccessPercent = 70;
+/** Attempts of a period below which a share says nothing. */
+const leastAttempts = 50;
+
+/** The percentage of attempts that succeeded; 100 while there are few. */
+export function deliverySuccess(config: TributaryConfig, period: Duration): MathExpression {
+  const counted = (outcome: DeliverOutcome & DrainOutcome) =>
+    senders.map((service): [string, Metric] => [
+      `${outcome}By${service}`,
+      engineMetric(config, service, outcome, { statistic: 'Sum', period }),
+    ]);
+  const [delivered, retried] = [counted('delivered'), counted('retried')];
+  const sum = (metrics: typeof delivered) => metrics.map(([id]) => `FILL(${id}, 0)`).join(' + ');
+  return new MathExpression({
+    expression: `IF(${sum([...delivered, ...retried])} >= ${leastAttempts}, 100 * (${sum(delivered)}) / (${sum([...delivered, ...retried])}), 100)`,
+    label: 'callbacks that succeed, percent',
+    period,
+    usingMetrics: Object.fromEntries([...delivered, ...retried]),
   });
 }

@@ -1,12 +1,11 @@
 import { Duration } from 'aws-cdk-lib';
-import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import type { FunctionName } from '../../lambdas/contracts/environment.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
-import { type DispatchNote, metricsNamespace } from '../../lambdas/contracts/outcomes.ts';
+import type { DispatchNote } from '../../lambdas/contracts/outcomes.ts';
 import { MinuteSchedule } from '../constructs/minute-schedule.ts';
 import type { WorkQueue } from '../constructs/work-queue.ts';
 import type { Deliver } from './deliver.ts';
 import type { EngineBuilder } from './engine-builder.ts';
+import { engineMetric } from './engine-metric.ts';
 import type { Govern } from './govern.ts';
 import type { Storage } from './storage.ts';
 
@@ -57,13 +56,7 @@ function silentWorkAlarm({ scope, alarms, config }: EngineBuilder): void {
   alarms.add(scope, 'SilentWorkAlarm', {
     meaning: 'A replay or an erasure had not gone on for 15 minutes, and was started again.',
     runbookEntry: 'silent-work',
-    metric: new Metric({
-      namespace: metricsNamespace,
-      metricName: note,
-      dimensionsMap: { service: 'dispatch' satisfies FunctionName, stage: config.stage },
-      statistic: 'Sum',
-      period: Duration.minutes(5),
-    }),
+    metric: engineMetric(config, 'dispatch', note, { statistic: 'Sum', period: Duration.minutes(5) }),
     threshold: 1,
   });
 }

@@ -9,7 +9,7 @@ import {
   functionEnvironments,
 } from '../../lambdas/contracts/environment.ts';
 import type { TributaryConfig } from '../config.ts';
-import { EngineFunction, type FunctionEnvironment } from '../constructs/engine-function.ts';
+import { EngineFunction, type EngineFunctionProps, type FunctionEnvironment } from '../constructs/engine-function.ts';
 import { bundleFunction, type FunctionBundleProps } from '../constructs/function-bundle.ts';
 import type { OperatorAlarms } from '../constructs/operator-alarms.ts';
 import { WorkQueue } from '../constructs/work-queue.ts';
@@ -69,6 +69,20 @@ const functionsThatRequeueThemselves: ReadonlySet<FunctionName> = new Set<Functi
   'govern',
 ]);
 
+/**
+ * What raises an alarm for a function, where that is not its errors alone.
+ *
+ * Requests that Lambda throttles reach ingress no second time. Queues repeat what other functions missed, and their age
+ * raises an alarm. An erasure that fails becomes a dead letter; a console that fails is a 5xx of the HTTP API.
+ */
+const watched: Partial<Record<FunctionName, EngineFunctionProps<FunctionName>['watched']>> = {
+  ingress: ['errors', 'throttles'],
+  govern: [],
+  console: [],
+  // Its own alarms watch what it is for, and fire when it throws, too.
+  canary: [],
+};
+
 /** Functions that call addresses outside AWS, and so read the allowed ranges. */
 const functionsThatCallOut: ReadonlySet<FunctionName> = new Set(
   (Object.keys(functionEnvironments) as FunctionName[]).filter((name) =>
@@ -81,8 +95,6 @@ export interface EngineFunctionOptions {
   readonly memorySizeMb: number;
   /** Folders of files next to the code. @default - none */
   readonly files?: FunctionBundleProps['files'];
-  /** Whether it has no alarms on its errors and throttles. @default false */
-  readonly isUnwatched?: boolean;
 }
 
 export interface EngineBuilderProps {
@@ -126,7 +138,7 @@ export class EngineBuilder {
   }
 
   /** A queue with its dead-letter queue; an alarm fires when its oldest message waits longer than `stuckAfter`. */
-  queue(id: string, name: string, consumerTimeoutSeconds: number, stuckAfter: Duration): WorkQueue {
+  queue(id: string, name: string, consumerTimeoutSeconds: number, stuckAfter: Duration | undefined): WorkQueue {
     const queue = new WorkQueue(this.scope, id, {
       name,
       consumerTimeout: Duration.seconds(consumerTimeoutSeconds),
@@ -141,7 +153,7 @@ export class EngineBuilder {
   function<Name extends FunctionName>(
     id: string,
     name: Name,
-    { timeoutSeconds, memorySizeMb, files = {}, isUnwatched = false }: EngineFunctionOptions,
+    { timeoutSeconds, memorySizeMb, files = {} }: EngineFunctionOptions,
   ): EngineFunction<Name> {
     const built = new EngineFunction(this.scope, id, {
       name,
@@ -161,10 +173,10 @@ export class EngineBuilder {
       reservedConcurrency: this.reservedConcurrencyOf(name),
       requeuesItself: functionsThatRequeueThemselves.has(name),
       vpc: this.vpcOf(name),
-      isUnwatched,
       isTraced: this.config.tracing === 'active',
       logRetention: this.config.logRetentionDays,
       alarms: this.alarms,
+      ...(watched[name] === undefined ? {} : { watched: watched[name] }),
       removalPolicy: this.removalPolicy,
     });
     this.functions.set(name, built);

@@ -1,4 +1,3 @@
-import { Duration } from 'aws-cdk-lib';
 import { environmentKeys } from '../../lambdas/contracts/environment.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import type { EngineBuilder } from './engine-builder.ts';
@@ -12,13 +11,8 @@ export type Govern = ReturnType<typeof createGovern>;
 
 /** Erases tenants. */
 export function createGovern(builder: EngineBuilder, { tables, buckets }: Storage, { rawQueue }: Ingest) {
-  // An erasure waits here only between two passes.
-  const governanceQueue = builder.queue(
-    'GovernanceQueue',
-    'governance-queue',
-    limits.governTimeoutSeconds,
-    Duration.minutes(15),
-  );
+  // Dispatch restarts an erasure that does not go on, and that raises an alarm.
+  const governanceQueue = builder.queue('GovernanceQueue', 'governance-queue', limits.governTimeoutSeconds, undefined);
   builder.setEnvironment({ [environmentKeys.governanceQueueUrl]: governanceQueue.queue.queueUrl });
   const govern = builder.function('Govern', 'govern', {
     timeoutSeconds: limits.governTimeoutSeconds,

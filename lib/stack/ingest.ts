@@ -1,14 +1,15 @@
 import { Duration } from 'aws-cdk-lib';
 import { HttpMethod, HttpRouteKey } from 'aws-cdk-lib/aws-apigatewayv2';
-import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import { environmentKeys, type FunctionName } from '../../lambdas/contracts/environment.ts';
+import { MathExpression } from 'aws-cdk-lib/aws-cloudwatch';
+import { environmentKeys } from '../../lambdas/contracts/environment.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
-import { type IngressNote, metricsNamespace } from '../../lambdas/contracts/outcomes.ts';
+import type { IngressNote, IngressOutcome } from '../../lambdas/contracts/outcomes.ts';
 import type { PublicHttpApi } from '../constructs/public-http-api.ts';
 import type { WorkQueue } from '../constructs/work-queue.ts';
 import { batchOf } from '../constructs/work-queue.ts';
 import type { Deliver } from './deliver.ts';
 import type { EngineBuilder } from './engine-builder.ts';
+import { engineMetric } from './engine-metric.ts';
 import type { Storage } from './storage.ts';
 
 export type Ingest = ReturnType<typeof createIngest>;
@@ -123,16 +124,11 @@ function createNormalize(
   return normalize;
 }
 
-/** Alarms on genuine webhooks that the engine rejects. */
+/** Alarms on webhooks that the engine rejects. */
 function ingressAlarms({ scope, alarms, config }: EngineBuilder): void {
-  const counted = (note: IngressNote) =>
-    new Metric({
-      namespace: metricsNamespace,
-      metricName: note,
-      dimensionsMap: { service: 'ingress' satisfies FunctionName, stage: config.stage },
-      statistic: 'Sum',
-      period: Duration.minutes(5),
-    });
+  const period = Duration.minutes(5);
+  const counted = (name: IngressNote | IngressOutcome) =>
+    engineMetric(config, 'ingress', name, { statistic: 'Sum', period });
   alarms.add(scope, 'HopLimitAlarm', {
     meaning: 'A loop was cut: a receiver of callbacks sends them back as webhooks.',
     runbookEntry: 'hop-limit',
@@ -144,5 +140,22 @@ function ingressAlarms({ scope, alarms, config }: EngineBuilder): void {
     runbookEntry: 'rate-limited',
     metric: counted('rate-limited'),
     threshold: 1,
+    relaxedThreshold: 100,
+  });
+  alarms.addTrend(scope, 'VerificationFailuresAlarm', {
+    meaning: `More than ${mostFailuresPercent} percent of the webhooks at known URLs fail verification.`,
+    runbookEntry: 'verification-failures',
+    metric: new MathExpression({
+      expression: `IF(FILL(failed, 0) >= ${leastFailures}, 100 * FILL(failed, 0) / (FILL(failed, 0) + FILL(accepted, 0)), 0)`,
+      label: 'webhooks that fail verification, percent',
+      period,
+      usingMetrics: { failed: counted('verification-failed'), accepted: counted('accepted') },
+    }),
+    threshold: mostFailuresPercent,
+    periods: 2,
   });
 }
+
+/** A provider that renews its secret, or a stranger that forges many requests, exceeds both. */
+const mostFailuresPercent = 20;
+const leastFailures = 50;

@@ -5,6 +5,7 @@ import type { EngineFunction } from '../constructs/engine-function.ts';
 import type { WorkQueue } from '../constructs/work-queue.ts';
 import type { Deliver } from './deliver.ts';
 import type { EngineBuilder } from './engine-builder.ts';
+import { engineMetric } from './engine-metric.ts';
 import { grantProviderCalls, grantPublishing } from './enrich.ts';
 import type { Storage } from './storage.ts';
 
@@ -49,5 +50,16 @@ export function createPoll(
   enrichQueue.queue.grantSendMessages(poll);
   pollQueue.queue.grantSendMessages(poll);
   pollQueue.consumedBy(poll, builder.config.pollMaxConcurrency, { size: limits.pollBatchSize });
+  freshnessAlarm(builder);
   return poll;
+}
+
+/** The tenant of a sync that fails is told; that many are late at the same time concerns the operator. */
+function freshnessAlarm({ scope, alarms, config }: EngineBuilder): void {
+  alarms.addTrend(scope, 'SyncsLateAlarm', {
+    meaning: 'A tenth of the syncs that ran are an hour or more behind their schedules.',
+    runbookEntry: 'syncs-late',
+    metric: engineMetric(config, 'poll', 'sync-lag', { statistic: 'p90', period: Duration.minutes(15) }),
+    threshold: Duration.hours(1).toSeconds(),
+  });
 }

@@ -1,29 +1,16 @@
 import { Duration } from 'aws-cdk-lib';
-import { MathExpression } from 'aws-cdk-lib/aws-cloudwatch';
-import type { FunctionName } from '../../lambdas/contracts/environment.ts';
 import type { EngineFunction } from '../constructs/engine-function.ts';
 import type { EngineBuilder } from './engine-builder.ts';
 
-/** Lambda detects loops that pass through queues, so it can stop only functions that a queue invokes. */
-export function addRecursionAlarm(
-  { scope, alarms }: EngineBuilder,
-  consumers: Partial<Record<FunctionName, EngineFunction>>,
-): void {
-  const period = Duration.minutes(5);
+/**
+ * An alarm on chains of messages that Lambda stops. It detects loops that pass through queues, so it can stop only
+ * functions that a queue invokes, and of these only normalize: the others send to their own queues and are allowed to.
+ */
+export function addRecursionAlarm({ scope, alarms }: EngineBuilder, normalize: EngineFunction<'normalize'>): void {
   alarms.add(scope, 'RecursionAlarm', {
     meaning: 'Lambda took a chain of messages for an endless loop and stopped it: work was left undone.',
     runbookEntry: 'recursion-stopped',
-    metric: new MathExpression({
-      expression: 'SUM(FILL(METRICS(), 0))',
-      label: 'RecursiveInvocationsDropped',
-      period,
-      usingMetrics: Object.fromEntries(
-        Object.entries(consumers).map(([name, { lambda }]) => [
-          name,
-          lambda.metric('RecursiveInvocationsDropped', { statistic: 'Sum', period }),
-        ]),
-      ),
-    }),
+    metric: normalize.lambda.metric('RecursiveInvocationsDropped', { statistic: 'Sum', period: Duration.minutes(5) }),
     threshold: 1,
   });
 }

@@ -376,6 +376,9 @@ describe('rejections', () => {
     ['egressAllowedRanges', '10.0.0.0/33'],
     ['egressAllowedRanges', ['everything']],
     ['alarmEmail', 'ops'],
+    ['runbookUrl', 'docs/operate/runbook.md'],
+    ['runbookUrl', 'https://example.com/runbook#entry'],
+    ['dashboard', 'yes'],
   ])('fails when %s is %j', (setting, value) => {
     expect(faultsOf({ [setting]: value })).toEqual([
       expect.stringContaining(`${setting}: got ${JSON.stringify(value)}, expected `),

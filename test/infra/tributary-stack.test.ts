@@ -184,14 +184,14 @@ describe('queues', () => {
     }
   });
 
-  test('every queue has an alarm: dead letters on their number, work on its age', () => {
+  test('every queue has an alarm: dead letters on their number, work on its age; erasures are restarted', () => {
     const watched = ofType(dev, 'AWS::CloudWatch::Alarm').flatMap(([, { Properties }]) =>
       (Properties.Dimensions ?? []).map(({ Value }: { Value: { 'Fn::GetAtt'?: [string, string] } }) => [
         target(Value),
         Properties.MetricName,
       ]),
     );
-    for (const [id] of queues) {
+    for (const [id] of queues.filter(([name]) => !/^GovernanceQueue[0-9A-F]{8}$/.test(name))) {
       const metric = deadLetterIds.includes(id)
         ? 'ApproximateNumberOfMessagesVisible'
         : 'ApproximateAgeOfOldestMessage';
@@ -287,24 +287,21 @@ describe('functions', () => {
     for (const id of mayRequeueItself) expect(dev.resources[id ?? '']?.Properties.RecursiveLoop, id).toBe('Allow');
     expect(mayRequeueItself).toHaveLength(recurring.length);
 
-    const { Metrics } = resourceNamed('AWS::CloudWatch::Alarm', /^RecursionAlarm/).Properties;
-    const watched = Metrics.flatMap(({ MetricStat }: Resource['Properties']) =>
-      MetricStat === undefined ? [] : [[MetricStat.Metric.MetricName, target(MetricStat.Metric.Dimensions[0].Value)]],
-    );
-    const consumers = ofType(dev, 'AWS::Lambda::EventSourceMapping').map(([, one]) =>
-      target(one.Properties.FunctionName),
-    );
-    expect(new Set(watched.map(String))).toEqual(new Set(consumers.map((id) => `RecursiveInvocationsDropped,${id}`)));
+    const { MetricName, Dimensions } = resourceNamed('AWS::CloudWatch::Alarm', /^RecursionAlarm/).Properties;
+    expect([MetricName, target(Dimensions[0].Value)]).toEqual([
+      'RecursiveInvocationsDropped',
+      expect.stringMatching(functionIds.normalize),
+    ]);
   });
 
-  test('every function has alarms on errors and throttles', () => {
-    const watched = ofType(dev, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => [
-      target(Properties.Dimensions?.[0].Value ?? {}),
-      Properties.MetricName,
-    ]);
+  test('errors raise an alarm, except where dead letters or the HTTP API tell of them; ingress must not be throttled', () => {
+    const watched = ofType(dev, 'AWS::CloudWatch::Alarm').map(
+      ([, { Properties }]) => `${target(Properties.Dimensions?.[0].Value ?? {})}: ${Properties.MetricName}`,
+    );
     for (const [id] of functions) {
-      expect(watched).toContainEqual([id, 'Errors']);
-      expect(watched).toContainEqual([id, 'Throttles']);
+      const raises = !/^(Govern|Console)/.test(id);
+      expect(watched.includes(`${id}: Errors`), id).toBe(raises);
+      expect(watched.includes(`${id}: Throttles`), id).toBe(id.startsWith('Ingress'));
     }
   });
 });
@@ -907,30 +904,64 @@ describe('the schedule', () => {
 });
 
 describe('alarms', () => {
-  const alarms = ofType(dev, 'AWS::CloudWatch::Alarm');
-  const linked = alarms.map(
-    ([id, { Properties }]) =>
-      /docs\/operate\/runbook\.md#(\S+)$/.exec(Properties.AlarmDescription)?.[1] ?? `${id} links nothing`,
-  );
+  const alarms = ofType(synthesized.prod, 'AWS::CloudWatch::Alarm');
+  /** The description with the tokens of its addresses as text. */
+  const describe_ = ({ Properties }: Resource) => {
+    const parts = Properties.AlarmDescription['Fn::Join']?.[1] ?? [Properties.AlarmDescription];
+    return parts.map((part: unknown) => (typeof part === 'string' ? part : `{${target(part)}}`)).join('');
+  };
   const runbook = readFileSync(new URL('../../docs/operate/runbook.md', import.meta.url), 'utf8');
   const entries = runbook.match(/(?<=^## )\S+$/gm) ?? [];
 
-  test('every alarm links to an entry of the runbook, and every entry has its alarm', () => {
+  test('every alarm links to the console and to an entry of the runbook, and every entry has its alarm', () => {
     expect(alarms.length).toBeGreaterThan(0);
-    expect([...linked].sort()).toEqual([...entries].sort());
+    const linked = alarms.map(([id, alarm]) => {
+      const [, entry = `${id} links nothing`] =
+        / Console: https:\/\/\{AWS::Region\}\.console\.aws\.amazon\.com\/\S+ Runbook: docs\/operate\/runbook\.md#(\S+)$/.exec(
+          describe_(alarm),
+        ) ?? [];
+      return entry;
+    });
+    // Only a stack with a custom domain has a certificate.
+    expect([...linked, 'certificate-expiry'].sort()).toEqual([...entries].sort());
   });
 
-  test.each([
-    ['subscription-disabling', /^SubscriptionDisablingAlarm/],
-    ['subscription-disabled', /^SubscriptionDisabledAlarm/],
-  ])('both sending functions count %s', (metric, name) => {
-    const { Metrics } = resourceNamed('AWS::CloudWatch::Alarm', name).Properties;
+  test('link to the runbook where the deployer reads it', () => {
+    const stage = synthesize('dev', { runbookUrl: 'https://wiki.example.com/tributary' });
+    for (const [id, alarm] of ofType(stage, 'AWS::CloudWatch::Alarm'))
+      expect(describe_(alarm), id).toMatch(/ Runbook: https:\/\/wiki\.example\.com\/tributary#\S+$/);
+  });
+
+  test('watch trends where people rely on the stage; dev has fewer, and bears more', () => {
+    const of = (stage: keyof typeof synthesized) =>
+      new Map(ofType(synthesized[stage], 'AWS::CloudWatch::Alarm').map(([id, { Properties }]) => [id, Properties]));
+    const [inDev, inProd] = [of('dev'), of('prod')];
+    expect([...of('staging').keys()]).toEqual([...inProd.keys()]);
+    // The game day of the local engine raises each of them.
+    expect([...of('local').keys()]).toEqual([...inProd.keys()]);
+    const missing = [...inProd.keys()].filter((id) => !inDev.has(id)).map((id) => id.replace(/Alarm[0-9A-F]{8}$/, ''));
+    expect(missing.sort()).toEqual([
+      'AccountConcurrency',
+      'BacklogLate',
+      'DeliverySuccess',
+      'HttpApiClientErrors',
+      'SyncsLate',
+      'TableThrottles',
+      'VerificationFailures',
+    ]);
+    for (const [id, { Threshold }] of inDev)
+      expect(Threshold, id).toBeGreaterThanOrEqual(inProd.get(id)?.['Threshold']);
+    expect(resourceNamed('AWS::CloudWatch::Alarm', /^NormalizeErrorsAlarm/).Properties.Threshold).toBe(20);
+  });
+
+  test('both sending functions count subscription-disabled', () => {
+    const { Metrics } = resourceNamed('AWS::CloudWatch::Alarm', /^SubscriptionDisabledAlarm/).Properties;
     const counted = Metrics.flatMap(({ MetricStat }: Resource['Properties']) =>
       MetricStat === undefined ? [] : [[MetricStat.Metric.MetricName, MetricStat.Metric.Dimensions]],
     );
     expect(counted).toEqual(
       ['deliver', 'drain'].map((service) => [
-        metric,
+        'subscription-disabled',
         [
           { Name: 'service', Value: service },
           { Name: 'stage', Value: 'dev' },
@@ -956,11 +987,14 @@ describe('alarms', () => {
       });
   });
 
-  test('every alarm publishes to the one encrypted topic', () => {
+  test('every alarm publishes to the one encrypted topic, when it begins and when it is over', () => {
     const [[topicId, topic] = expect.fail('no topic'), ...others] = ofType(dev, 'AWS::SNS::Topic');
     expect(others).toEqual([]);
     expect(topic.Properties.KmsMasterKeyId).toBeDefined();
-    for (const [id, { Properties }] of alarms) expect(Properties.AlarmActions.map(target), id).toEqual([topicId]);
+    for (const [id, { Properties }] of ofType(dev, 'AWS::CloudWatch::Alarm')) {
+      expect(Properties.AlarmActions.map(target), id).toEqual([topicId]);
+      expect(Properties.OKActions.map(target), id).toEqual([topicId]);
+    }
   });
 
   test('the address of the deployer is subscribed', () => {
