@@ -7,6 +7,7 @@ import { createApi } from './stack/api.ts';
 import { createCanary } from './stack/canary.ts';
 import { addCapacityAlarms } from './stack/capacity-alarms.ts';
 import { createConsole } from './stack/console.ts';
+import { createDashboard } from './stack/dashboard.ts';
 import { createDeliver } from './stack/deliver.ts';
 import { createDispatch } from './stack/dispatch.ts';
 import { EngineBuilder } from './stack/engine-builder.ts';
@@ -60,6 +61,7 @@ export class TributaryStack extends Stack {
     createCanary(builder, storage);
     addRecursionAlarm(builder, ingest.normalize);
     addCapacityAlarms(builder, storage);
+    createDashboard(builder, { httpApi, storage });
     createOutputs(builder, storage, httpApis);
     for (const [name, value] of Object.entries({ ...config.tags, 'tributary:stage': config.stage }))
       Tags.of(this).add(name, value);

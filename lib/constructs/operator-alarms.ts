@@ -16,7 +16,8 @@ export interface OperatorAlarmsProps {
    */
   readonly runbookUrl?: string | undefined;
   /**
-   * Whether no person relies on the stage: its alarms use their relaxed thresholds, and trends raise none.
+   * Whether no person relies on the stage: its alarms use their relaxed thresholds, and trends of the
+   * traffic raise none.
    * @default false
    */
   readonly isRelaxed?: boolean;
@@ -51,6 +52,8 @@ export interface OperatorAlarm {
 /** Alarms that need a person; one encrypted topic announces them, and says when they are over. */
 export class OperatorAlarms extends Construct {
   readonly topic: Topic;
+  /** Those that were added, in this order. */
+  readonly declared: Alarm[] = [];
   private readonly runbookUrl: string;
   private readonly isRelaxed: boolean;
 
@@ -91,11 +94,12 @@ export class OperatorAlarms extends Construct {
     const topic = new SnsAction(this.topic);
     declared.addAlarmAction(topic);
     declared.addOkAction(topic);
+    this.declared.push(declared);
     return declared;
   }
 
   /**
-   * Declare an alarm on a trend of the traffic, which says something only where there is traffic.
+   * Declare an alarm on how the traffic does: that it waits, is refused, or fails more often than usual.
    *
    * @returns Undefined in a stage that no person relies on: it has none.
    */

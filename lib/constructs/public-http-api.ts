@@ -12,6 +12,7 @@ import {
   LogGroupLogDestination,
 } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
+import type { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { LogGroup, LogGroupClass, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { ApiDomain } from './api-domain.ts';
@@ -155,6 +156,19 @@ export class PublicHttpApi extends Construct {
       this.stage.node.addDependency(route);
     }
     (this.stage.node.defaultChild as CfnStage).routeSettings = this.routeSettings;
+  }
+
+  /** Its requests, and those that failed. */
+  metrics(period: Duration): readonly Metric[] {
+    return [
+      this.stage.metricCount({ period, label: 'requests' }),
+      this.stage.metricClientError({ period, label: '4xx' }),
+      this.stage.metricServerError({ period, label: '5xx' }),
+    ];
+  }
+
+  latencies(period: Duration): readonly Metric[] {
+    return ['p50', 'p99'].map((statistic) => this.stage.metricLatency({ period, statistic, label: statistic }));
   }
 
   private integrationOf(target: EngineFunction): HttpLambdaIntegration {

@@ -83,7 +83,7 @@ export class WorkQueue extends Construct {
     });
     const { stuckAfter } = props;
     if (stuckAfter === undefined) return;
-    props.alarms.add(this, 'StuckAlarm', {
+    props.alarms.addTrend(this, 'StuckAlarm', {
       meaning: `The oldest message of ${props.name} is older than ${stuckAfter.toMinutes()} minutes.`,
       runbookEntry: `${props.name}-stuck`,
       console: queuePage(this.queue),

@@ -110,7 +110,7 @@ function addRoutes(
 /** Random probes are constant; this many mean an attack on this deployment, or a caller with an old key. */
 function credentialsAlarm({ scope, alarms, config }: EngineBuilder): void {
   const note: ApiNote = 'credentials-refused';
-  alarms.add(scope, 'CredentialsRefusedAlarm', {
+  alarms.addTrend(scope, 'CredentialsRefusedAlarm', {
     meaning: `The API refused keys or tokens ${refusedCredentialsToAlarm} times in five minutes.`,
     runbookEntry: 'credentials-refused',
     metric: engineMetric(config, 'api', note, { statistic: 'Sum', period: Duration.minutes(5) }),

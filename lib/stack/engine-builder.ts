@@ -155,7 +155,7 @@ export class EngineBuilder {
     name: Name,
     { timeoutSeconds, memorySizeMb, files = {} }: EngineFunctionOptions,
   ): EngineFunction<Name> {
-    const built = new EngineFunction(this.scope, id, {
+    const built = new EngineFunction<Name>(this.scope, id, {
       name,
       bundle: bundleFunction({
         entry: fileURLToPath(new URL(`${name}/${name}.lambda.ts`, functionsRoot)),

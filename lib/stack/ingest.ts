@@ -129,18 +129,17 @@ function ingressAlarms({ scope, alarms, config }: EngineBuilder): void {
   const period = Duration.minutes(5);
   const counted = (name: IngressNote | IngressOutcome) =>
     engineMetric(config, 'ingress', name, { statistic: 'Sum', period });
-  alarms.add(scope, 'HopLimitAlarm', {
+  alarms.addTrend(scope, 'HopLimitAlarm', {
     meaning: 'A loop was cut: a receiver of callbacks sends them back as webhooks.',
     runbookEntry: 'hop-limit',
     metric: counted('hop-limit'),
     threshold: 1,
   });
-  alarms.add(scope, 'RateLimitedAlarm', {
+  alarms.addTrend(scope, 'RateLimitedAlarm', {
     meaning: 'Webhooks were refused: an account, or a tenant, brings more than it may.',
     runbookEntry: 'rate-limited',
     metric: counted('rate-limited'),
     threshold: 1,
-    relaxedThreshold: 100,
   });
   alarms.addTrend(scope, 'VerificationFailuresAlarm', {
     meaning: `More than ${mostFailuresPercent} percent of the webhooks at known URLs fail verification.`,

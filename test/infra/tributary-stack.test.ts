@@ -185,7 +185,7 @@ describe('queues', () => {
   });
 
   test('every queue has an alarm: dead letters on their number, work on its age; erasures are restarted', () => {
-    const watched = ofType(dev, 'AWS::CloudWatch::Alarm').flatMap(([, { Properties }]) =>
+    const watched = ofType(synthesized.prod, 'AWS::CloudWatch::Alarm').flatMap(([, { Properties }]) =>
       (Properties.Dimensions ?? []).map(({ Value }: { Value: { 'Fn::GetAtt'?: [string, string] } }) => [
         target(Value),
         Properties.MetricName,
@@ -943,8 +943,16 @@ describe('alarms', () => {
     expect(missing.sort()).toEqual([
       'AccountConcurrency',
       'BacklogLate',
+      'CredentialsRefused',
+      'DeliveryQueueStuck',
       'DeliverySuccess',
+      'DrainQueueStuck',
+      'EnrichQueueStuck',
+      'HopLimit',
       'HttpApiClientErrors',
+      'PollQueueStuck',
+      'RateLimited',
+      'RawQueueStuck',
       'SyncsLate',
       'TableThrottles',
       'VerificationFailures',
