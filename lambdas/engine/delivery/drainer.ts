@@ -43,7 +43,7 @@ export function delayedMessageMs({ drainer }: EndpointState, nowMs: number): num
 }
 
 /** Start time of a drainer that was requested and has not started; undefined if there is none. */
-function drainAskedForMs({ drainer }: EndpointState): number | undefined {
+export function drainAskedForMs({ drainer }: EndpointState): number | undefined {
   return drainer?.id === pendingDrainer ? drainer.untilMs - pendingDrainerMs : undefined;
 }
 

@@ -4,6 +4,7 @@ import type { AccountStore } from '../../ports/accounts/account-store.ts';
 import type { EnrichQueue } from '../../ports/events/queues.ts';
 import type { FetchPlace, FetchQueueKey, FetchRun, WaitingFetch } from '../../ports/provider/fetch-store.ts';
 import { type DefinitionPorts, definitionFor } from '../provider/definition-for.ts';
+import { budgetLeftPercent } from '../provider/describe-budgets.ts';
 import { type Caller, toCaller } from '../provider/provider-ports.ts';
 import { messageLifeMs } from './ask-for-fetch.ts';
 import { type EnrichedRound, type EnrichPorts, enrichRound, type RoundStop, roundSize } from './enrich-records.ts';
@@ -19,6 +20,9 @@ export interface FetchRunReport {
   /** Fetches of an account that is gone. */
   readonly dropped: readonly WaitingFetch[];
   readonly stop?: RoundStop | undefined;
+  readonly integration?: string | undefined;
+  /** What is left of the limit that is used up most, as this run knows it. */
+  readonly budgetLeftPercent?: number | undefined;
 }
 
 const nothingDone: FetchRunReport = { rounds: [], dropped: [] };
@@ -45,15 +49,22 @@ export async function runFetches(ports: RunFetchesPorts, key: FetchQueueKey): Pr
   const rounds: EnrichedRound[] = [];
   const caller = await callerOf(ports, key);
   if (caller === undefined) return dropAll(ports, run, key);
+  const reportOf = (stop: RoundStop | undefined): FetchRunReport => ({
+    rounds,
+    dropped: [],
+    stop,
+    integration: caller.account.integration,
+    budgetLeftPercent: budgetLeftPercent(ports.provider, caller),
+  });
   for (;;) {
     const asked = run.asked;
     const { stop, isOver, position } = await roundsOf(ports, caller, key, startedAtMs, rounds, run.position);
     const { position: _, ...rest } = run;
     const held: FetchRun = position === undefined ? rest : { ...rest, position };
     const released: FetchRun | 'again' = await release(ports, key, held, asked, stop, isOver);
-    if (released !== 'again') return { rounds, dropped: [], stop };
+    if (released !== 'again') return reportOf(stop);
     run = (await ports.fetches.getRun(key)) ?? run;
-    if (run.lease?.owner !== owner) return { rounds, dropped: [], stop };
+    if (run.lease?.owner !== owner) return reportOf(stop);
   }
 }
 

@@ -48,6 +48,8 @@ export interface Budgets {
   settle(scopes: readonly ScopeLimits[], calls: readonly Ending[]): Promise<void>;
   /** What a scope knows now. */
   read(scope: string): Promise<BudgetState>;
+  /** What this process knew of a scope last; undefined where it has not changed it. */
+  remembered(scope: string): BudgetState | undefined;
 }
 
 /** Tries of one write while others write the same budget. */
@@ -60,7 +62,8 @@ const contendedMs = 250;
 
 /** Budgets in a store. Callers of one process take turns, so that they never lose to each other. */
 export function createBudgets(ports: BudgetPorts): Budgets {
-  const change = createChanges(ports);
+  const known = new Map<string, StoredBudget>();
+  const change = createChanges(ports, known);
   return {
     async take({ scopes, ids, ...ask }) {
       let granted = ids;
@@ -88,6 +91,7 @@ export function createBudgets(ports: BudgetPorts): Budgets {
     },
     settle: (scopes, calls) => settle(change, scopes, calls),
     read: async (scope) => (await ports.budgets.read(scope)).state,
+    remembered: (scope) => known.get(scope)?.state,
   };
 }
 
@@ -126,9 +130,11 @@ type Change = <T>(
   decide: (state: BudgetState, nowMs: number) => { readonly next: BudgetState; readonly result: T },
 ) => Promise<T | undefined>;
 
-function createChanges({ budgets, clock, pause, randomness }: BudgetPorts): Change {
+function createChanges(
+  { budgets, clock, pause, randomness }: BudgetPorts,
+  remembered: Map<string, StoredBudget>,
+): Change {
   const inTurn = createTurns();
-  const remembered = new Map<string, StoredBudget>();
 
   function remember(scope: string, stored: StoredBudget): void {
     remembered.delete(scope);

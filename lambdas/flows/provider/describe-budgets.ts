@@ -28,6 +28,29 @@ export async function describeBudgets({ budgets, clock }: ProviderPorts, caller:
   };
 }
 
+/**
+ * What is left of the limit that is used up most, as this process last knew it: no request is made for it. Undefined
+ * where it has made no call for the account.
+ */
+export function budgetLeftPercent(
+  { budgets, clock }: Pick<ProviderPorts, 'budgets' | 'clock'>,
+  caller: Caller,
+): number | undefined {
+  const nowMs = clock.nowMs();
+  const shares = scopesOf(caller, apiOf(caller).limits).flatMap(({ scope, limits }) => {
+    const known = budgets.remembered(scope);
+    if (known === undefined) return [];
+    const state = budgetAt(known, limits, nowMs);
+    return limits
+      .filter(({ spec }) => spec.concurrent === undefined)
+      .map((limit) => {
+        const maximum = maximumOf(limit, state.limits[limit.spec.name] ?? newLimit);
+        return maximum === 0 ? 0 : (100 * Math.max(0, roomIn(limit, state, 'webhook', nowMs))) / maximum;
+      });
+  });
+  return shares.length === 0 ? undefined : Math.round(Math.min(...shares));
+}
+
 function limitView(limit: AppliedLimit, state: BudgetState, nowMs: number) {
   const { spec } = limit;
   const known = state.limits[spec.name] ?? newLimit;

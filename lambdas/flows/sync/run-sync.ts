@@ -2,6 +2,7 @@ import { EngineError } from '../../contracts/engine-error.ts';
 import { limits } from '../../contracts/limits.ts';
 import { dueTimeOf } from '../../engine/sync/due-time.ts';
 import { type EndOptions, failed, stopped, succeeded } from '../../engine/sync/end-run.ts';
+import { type Lateness, latenessOf } from '../../engine/sync/lateness.ts';
 import { chooseRun } from '../../engine/sync/next-run.ts';
 import { jobOfSync, type SyncJob } from '../../engine/sync/sync-job.ts';
 import {
@@ -13,7 +14,7 @@ import {
 } from '../../engine/sync/sync-state.ts';
 import type { SyncKey, SyncRow } from '../../ports/sync/sync-store.ts';
 import { definitionFor } from '../provider/definition-for.ts';
-import { describeBudgets } from '../provider/describe-budgets.ts';
+import { budgetLeftPercent, describeBudgets } from '../provider/describe-budgets.ts';
 import { type Caller, toCaller } from '../provider/provider-ports.ts';
 import { type CallCause, traceCalls } from '../provider/trace-calls.ts';
 import { advanceRun } from './advance-run.ts';
@@ -37,6 +38,10 @@ export interface SyncReport {
   readonly runs?: readonly string[] | undefined;
   /** Whether its tenant was told that the sync fails. */
   readonly isFailingNow?: boolean | undefined;
+  /** Of the first run that this invocation ended, or that must wait. */
+  readonly lateness?: Lateness | undefined;
+  /** What is left of the limit of the provider that is used up most, as this run knows it. */
+  readonly budgetLeftPercent?: number | undefined;
 }
 
 /** A message that is sent for the next step arrives in this time; dispatch looks after it. */
@@ -93,6 +98,8 @@ async function workOn(ports: SyncPorts, hold: SyncHold, caller: Caller, job: Syn
     isOver: () => clock.nowMs() - startedAtMs >= limits.pollRunMs || hold.row.state.isPaused,
     endsByMs: startedAtMs + limits.pollRunMs + longestCallMs,
   };
+  const before = hold.row.state;
+  let lateness: Lateness | undefined;
   let outcome: SyncReport['outcome'];
   const told: SyncNews['kind'][] = [];
   const reportOf = (more: Partial<SyncReport> = {}): SyncReport => ({
@@ -102,6 +109,8 @@ async function workOn(ports: SyncPorts, hold: SyncHold, caller: Caller, job: Syn
     outcome,
     runs,
     isFailingNow: told.includes('failing'),
+    lateness,
+    budgetLeftPercent: budgetLeftPercent(ports.provider, caller),
     ...more,
   });
   for (;;) {
@@ -132,6 +141,7 @@ async function workOn(ports: SyncPorts, hold: SyncHold, caller: Caller, job: Syn
       'reason' in end ? end.reason : end.kind === 'stop' ? end.stop.reason : undefined,
     );
     const isEnded = end.kind === 'done' || end.kind === 'failed' || end.kind === 'skipped';
+    if (isEnded || end.kind === 'stop') lateness ??= latenessOf(before, clock.nowMs());
     if (isEnded) outcome = await endRun(work, end);
     else if (end.kind === 'stop') await stopRun(work, end.stop);
     if (isEnded && outcome === 'succeeded') continue;

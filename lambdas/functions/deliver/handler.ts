@@ -9,7 +9,7 @@ import type { DeliverPorts } from '../../flows/deliver/deliver-ports.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
 import { countLastReceives, receiveCountOf } from '../invocation/retry-soon.ts';
-import { type MayTell, type Tell, tellAll } from '../invocation/telemetry.ts';
+import { type MayTell, type Telemetry, type Tell, tellAll } from '../invocation/telemetry.ts';
 import { learnTraces } from '../sending/known-traces.ts';
 
 export interface DeliverRuntime {
@@ -18,12 +18,14 @@ export interface DeliverRuntime {
   readonly tell: Tell;
   /** @default every line */
   readonly mayTell?: MayTell;
+  readonly measure: Telemetry['measure'];
   readonly outcomes: OutcomeCounter<DeliverOutcome>;
   readonly outcomesNow: OutcomeCounter<DeliverOutcome>;
 }
 
 /** Attempts the deliveries of each record; only failed records return to the queue. */
-export function createDeliverHandler({ ports, log, tell, mayTell = tellAll, outcomes, outcomesNow }: DeliverRuntime) {
+export function createDeliverHandler(runtime: DeliverRuntime) {
+  const { ports, log, tell, mayTell = tellAll, measure, outcomes, outcomesNow } = runtime;
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
     const lastReceives = countLastReceives(
@@ -65,6 +67,8 @@ export function createDeliverHandler({ ports, log, tell, mayTell = tellAll, outc
       }
       // Count a message once, when it is done: a retried message reports then how its jobs ended.
       if (!failed.has(messageId) || lastReceives.isLast(messageId)) outcomes.count(outcome.kind);
+      if (outcome.kind === 'delivered' && job.attempt === 1)
+        measure('latency', ports.clock.nowMs() - Date.parse(job.timestamp));
       const correlationId = traces.of(job.event);
       if (successes.has(outcome.kind) && !mayTell(correlationId)) continue;
       attempted.push({

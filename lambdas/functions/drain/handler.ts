@@ -10,7 +10,7 @@ import { type ContinueReplayPorts, continueReplay } from '../../flows/subscripti
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
 import { countLastReceives } from '../invocation/retry-soon.ts';
-import { type MayTell, tellAll } from '../invocation/telemetry.ts';
+import { type MayTell, type Telemetry, type Tell, tellAll } from '../invocation/telemetry.ts';
 import { learnTraces } from '../sending/known-traces.ts';
 
 export interface DrainRuntime {
@@ -18,6 +18,8 @@ export interface DrainRuntime {
   readonly log: Logger;
   /** @default every line */
   readonly mayTell?: MayTell;
+  readonly tell: Tell;
+  readonly measure: Telemetry['measure'];
   readonly outcomes: OutcomeCounter<DrainOutcome | ShadowNote>;
   readonly outcomesNow: OutcomeCounter<QueueNote>;
 }
@@ -53,12 +55,12 @@ export function createDrainHandler(runtime: DrainRuntime) {
 }
 
 async function drain(
-  { ports, log, mayTell = tellAll, outcomes }: DrainRuntime,
+  { ports, log, tell, mayTell = tellAll, measure, outcomes }: DrainRuntime,
   message: Extract<DrainMessage, { kind: 'drain' }>,
 ): Promise<void> {
   const { subscription } = message;
   const { traces, events } = learnTraces(ports.events);
-  const { kind: outcome } = await drainEndpoint({ ...ports, events }, message, (done) => {
+  const end = await drainEndpoint({ ...ports, events }, message, (done) => {
     const told = done.filter(
       ({ kind, delivery }) => kind === 'retried' || kind === 'dead-lettered' || mayTell(traces.of(delivery.event)),
     );
@@ -74,9 +76,14 @@ async function drain(
       };
     });
     if (attempted.length > 0) log.info('deliveries attempted', { subscription, deliveries: attempted });
+    const nowMs = ports.clock.nowMs();
+    for (const { kind, delivery } of done)
+      if (kind === 'delivered' && delivery.replay === undefined)
+        measure('latency', nowMs - Date.parse(delivery.timestamp));
     for (const [kind, { length }] of Map.groupBy(done, ({ kind }) => kind)) outcomes.count(kind, length);
   });
-  log.info('endpoint drained', { subscription, outcome });
+  if (end.kind !== 'not-mine') measure('backlog-age', end.lateMs / 1000);
+  tell('endpoint drained', { subscription, outcome: end.kind });
 }
 
 /** Counts the posts to a second endpoint. They count nowhere else, and none is tried again. */

@@ -11,13 +11,16 @@ import type { StatisticsBuffer } from '../../flows/statistics/statistics-buffer.
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
 import { countLastReceives } from '../invocation/retry-soon.ts';
-import { type MayTell, tellAll } from '../invocation/telemetry.ts';
+import { type MayTell, type Telemetry, type Tell, tellAll } from '../invocation/telemetry.ts';
+import { budgetOf } from '../provider/budget-metric.ts';
 
 export interface EnrichRuntime {
   readonly ports: RunFetchesPorts;
   readonly log: Logger;
   /** @default every line */
   readonly mayTell?: MayTell;
+  readonly tell: Tell;
+  readonly measure: Telemetry['measure'];
   readonly outcomes: OutcomeCounter<EnrichOutcome>;
   readonly outcomesNow: OutcomeCounter<QueueNote>;
   readonly statistics: StatisticsBuffer;
@@ -25,7 +28,7 @@ export interface EnrichRuntime {
 
 /** Reads the records of thin events, a queue per message; only failed messages return. */
 export function createEnrichHandler(runtime: EnrichRuntime) {
-  const { ports, log, mayTell = tellAll, outcomesNow } = runtime;
+  const { ports, log, tell, mayTell = tellAll, outcomesNow } = runtime;
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
     const lastReceives = countLastReceives(event.Records, (amount) =>
@@ -51,14 +54,15 @@ export function createEnrichHandler(runtime: EnrichRuntime) {
                 publication.kind === 'failed' || trace === undefined || mayTell(trace),
             )
             .slice(0, mostToldReads);
-          log.info('records read', {
+          const details = {
             account,
             resource,
             fetches: report.rounds.reduce((sum, { published }) => sum + published.length, 0),
             dropped: report.dropped.length,
             reads: told.map(({ fetch, publication }) => ({ correlation_id: fetch.trace, outcome: publication.kind })),
             ...(report.stop === undefined ? {} : { stop: report.stop }),
-          });
+          };
+          tell('records read', details, budgetOf(report.integration, report.budgetLeftPercent));
         } catch (error) {
           batch.fail(record.messageId, error);
         }
@@ -75,9 +79,12 @@ const mostToldReads = 100;
 type Published = EnrichedRound['published'];
 
 /** Count how each webhook that waited has ended: those of one record share the outcome of its read. */
-async function count({ outcomes, statistics, log }: EnrichRuntime, published: Published): Promise<void> {
+async function count(runtime: EnrichRuntime, published: Published): Promise<void> {
+  const { ports, measure, outcomes, statistics, log } = runtime;
+  const nowMs = ports.clock.nowMs();
   const tallies = published.flatMap(({ fetch, publication, isThin }) => {
     if (publication.kind === 'failed') return [];
+    if (publication.kind === 'published') measure('latency', nowMs - Date.parse(fetch.receivedAt));
     outcomes.count(publication.kind);
     if (fetch.count > 1) outcomes.count('coalesced', fetch.count - 1);
     if (isThin) outcomes.count('unread');

@@ -6,7 +6,7 @@ import { traceOfRequest } from '../../engine/trace/trace-ids.ts';
 import type { RejectionCounter } from '../../flows/ingest/count-rejections.ts';
 import { answerOf, type ReceivePorts, receiveProviderRequest } from '../../flows/ingest/receive-webhook.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
-import { type MayTell, type Tell, tellAll } from '../invocation/telemetry.ts';
+import { type MayTell, type MetricsApart, type Tell, tellAll } from '../invocation/telemetry.ts';
 
 export interface IngressRuntime {
   readonly ports: ReceivePorts;
@@ -48,7 +48,7 @@ export function createIngressHandler({
     const response = toResponse(answerOf(receipt));
     if (correlationId !== undefined && !mayTell(correlationId)) return response;
     // Log last, so the line carries every count; a call that crashes earlier has counted nothing.
-    tell('request received', {
+    const details = {
       integration,
       account,
       outcome: receipt.kind,
@@ -56,8 +56,25 @@ export function createIngressHandler({
       ...(receipt.kind === 'accepted' ? { correlation_id: correlationId, rawId: receipt.rawId } : {}),
       ...(receipt.kind === 'hop-limit' ? { hops: receipt.hops, cause: receipt.cause } : {}),
       ...(receipt.kind === 'rate-limited' ? { limitedBy: receipt.by } : {}),
-    });
+    };
+    tell(
+      'request received',
+      details,
+      receipt.kind === 'rejected' ? failedVerification(integration, receipt.reason) : undefined,
+    );
     return response;
+  };
+}
+
+/**
+ * A stranger cannot make up series of this metric: only integrations whose URL exists reject a request with a reason,
+ * and reasons are few.
+ */
+function failedVerification(integration: string, reason: string): MetricsApart {
+  return {
+    values: { 'verification-failed': 1 },
+    dimensions: { integration, reason },
+    by: [[], ['integration'], ['reason']],
   };
 }
 

@@ -12,7 +12,7 @@ import { fanOutOf } from '../../flows/publish/fan-out-of.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
 import { countLastReceives, receiveCountOf } from '../invocation/retry-soon.ts';
-import { type MayTell, type Tell, tellAll } from '../invocation/telemetry.ts';
+import { type MayTell, type Telemetry, type Tell, tellAll } from '../invocation/telemetry.ts';
 import { recordRequest } from './request-spans.ts';
 
 export interface NormalizeRuntime {
@@ -21,6 +21,8 @@ export interface NormalizeRuntime {
   readonly tell: Tell;
   /** @default every line */
   readonly mayTell?: MayTell;
+  readonly warn: Tell;
+  readonly measure: Telemetry['measure'];
   readonly outcomes: OutcomeCounter<NormalizeOutcome | NormalizeNote>;
   readonly outcomesNow: OutcomeCounter<NormalizeOutcome>;
   readonly statistics: NormalizationCounter;
@@ -65,7 +67,10 @@ export function createNormalizeHandler(runtime: NormalizeRuntime) {
       }
       ended.push({ message, normalization });
       countOutcome(outcomes, normalization);
-      if (normalization.kind === 'mapped') reportDrifts({ log, outcomes }, message, normalization.drifts);
+      if (normalization.kind === 'mapped') {
+        measureLatency(runtime, message, normalization);
+        reportDrifts(runtime, message, normalization.drifts);
+      }
     }
     lastReceives.settle((messageId) => (batch.hasFailed(messageId) ? 1 : 0));
     const counting = await statistics.count(ended);
@@ -103,12 +108,22 @@ function countOutcome(
   }
 }
 
+/** A request that is processed again, from the archive, is as old as the archive. */
+function measureLatency(
+  { measure, ports }: Pick<NormalizeRuntime, 'measure' | 'ports'>,
+  { receivedAt, archived }: RawMessage,
+  { publications }: Extract<Normalization, { kind: 'mapped' }>,
+): void {
+  if (archived === true || !publications.some(({ kind }) => kind === 'published')) return;
+  measure('latency', ports.clock.nowMs() - Date.parse(receivedAt));
+}
+
 /** Log lines about drift per request. */
 const maxLoggedDrifts = 20;
 
 /** Count every mismatch with a schema. Log each place once, without the values. */
 function reportDrifts(
-  { log, outcomes }: Pick<NormalizeRuntime, 'log' | 'outcomes'>,
+  { warn, outcomes }: Pick<NormalizeRuntime, 'warn' | 'outcomes'>,
   { rawId, integration }: RawMessage,
   drifts: readonly Drift[],
 ): void {
@@ -117,11 +132,13 @@ function reportDrifts(
   // Items of one list usually drift alike, so their indexes are dropped.
   const places = drifts.map(({ path, ...drift }) => ({ ...drift, path: path.replace(/\[\d+\]/g, '[]') }));
   const distinct = new Map(places.map((place) => [JSON.stringify(place), place]));
-  for (const place of [...distinct.values()].slice(0, maxLoggedDrifts))
-    log.warn('data does not fit the schema of its resource', {
-      correlation_id: traceOfRequest(rawId),
-      rawId,
-      integration,
-      ...place,
-    });
+  for (const [index, place] of [...distinct.values()].slice(0, maxLoggedDrifts).entries())
+    warn(
+      'data does not fit the schema of its resource',
+      { correlation_id: traceOfRequest(rawId), rawId, integration, ...place },
+      // The first line counts for all; the total of all integrations is in the line of the batch.
+      index > 0
+        ? undefined
+        : { values: { 'schema-drift': drifts.length }, dimensions: { integration }, by: [['integration']] },
+    );
 }

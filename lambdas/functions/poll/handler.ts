@@ -12,13 +12,17 @@ import type { FoundOutcomes, SyncPorts } from '../../flows/sync/sync-ports.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import { createBatchResponse, parseRecord } from '../invocation/batch-response.ts';
 import { countLastReceives } from '../invocation/retry-soon.ts';
-import { type MayTell, tellAll } from '../invocation/telemetry.ts';
+import { type MayTell, type Telemetry, type Tell, tellAll } from '../invocation/telemetry.ts';
+import { budgetOf } from '../provider/budget-metric.ts';
 
 export interface PollRuntime {
   readonly ports: SyncPorts;
   readonly log: Logger;
   /** @default every line */
   readonly mayTell?: MayTell;
+  readonly tell: Tell;
+  readonly warn: Tell;
+  readonly measure: Telemetry['measure'];
   readonly outcomes: OutcomeCounter<PollOutcome | PollNote>;
   readonly outcomesNow: OutcomeCounter<PollOutcome | QueueNote>;
   readonly statistics: StatisticsBuffer;
@@ -26,7 +30,7 @@ export interface PollRuntime {
 
 /** Continues syncs, one per message, or brings them forward; only failed messages return. */
 export function createPollHandler(runtime: PollRuntime) {
-  const { ports, log, mayTell = tellAll, outcomesNow } = runtime;
+  const { ports, log, tell, mayTell = tellAll, outcomesNow } = runtime;
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
     const batch = createBatchResponse(log);
     const counting = { ...ports, onFound: (found: FoundOutcomes) => countFound(runtime, found) };
@@ -47,18 +51,19 @@ export function createPollHandler(runtime: PollRuntime) {
             throw new EngineError('corrupt-state', 'the message is not a poll message', { retryable: false });
           const { account, sync } = message;
           const report = await runSync(counting, { account, sync });
-          await count(runtime, report);
+          await count(runtime, message, report);
           const { counts, outcome, stop, runs = [] } = report;
           const ids = runs.map(traceOfRun);
-          if (outcome !== 'failed' && stop === undefined && ids.length > 0 && !ids.some(mayTell)) return;
-          log.info('sync continued', {
+          const isTold = outcome === 'failed' || stop !== undefined || ids.length === 0 || ids.some(mayTell);
+          const details = {
             ...(ids.length === 0 ? {} : { correlation_id: ids.length === 1 ? ids[0] : ids }),
             account,
             sync,
             ...counts,
             ...(outcome === undefined ? {} : { outcome }),
             ...(stop === undefined ? {} : { stop: stop.kind, until: new Date(stop.untilMs).toISOString() }),
-          });
+          };
+          tell('sync continued', isTold ? details : undefined, budgetOf(report.integration, report.budgetLeftPercent));
         } catch (error) {
           batch.fail(record.messageId, error);
         }
@@ -76,8 +81,14 @@ function countFound({ outcomes, outcomesNow }: PollRuntime, found: FoundOutcomes
 }
 
 /** Count the runs that an invocation ended, and what it found. */
-async function count({ outcomes, statistics, log }: PollRuntime, report: SyncReport): Promise<void> {
-  const { tenant, integration, counts, outcome, isFailingNow } = report;
+async function count(
+  { outcomes, measure, warn, statistics, log }: PollRuntime,
+  { account, sync }: PollMessage,
+  report: SyncReport,
+): Promise<void> {
+  const { tenant, integration, counts, outcome, isFailingNow, lateness } = report;
+  if (lateness?.freshnessMs !== undefined) measure('sync-freshness', lateness.freshnessMs / 1000);
+  if (lateness !== undefined) measure('sync-lag', lateness.lagMs / 1000);
   if (outcome !== undefined) outcomes.count(outcome === 'succeeded' ? 'sync-runs-succeeded' : 'sync-runs-failed');
   if (isFailingNow === true) outcomes.count('syncs-failing');
   if (counts === undefined) return;
@@ -85,6 +96,13 @@ async function count({ outcomes, statistics, log }: PollRuntime, report: SyncRep
   const published = created + updated + deleted;
   const drifted = Object.values(counts.drift ?? {}).reduce((sum, amount) => sum + amount, 0);
   if (drifted > 0) outcomes.count('sync-drift', drifted);
+  // At most one line for each cause, of a comparison of all records that found something.
+  for (const [reason, changes] of Object.entries(counts.drift ?? {}))
+    warn(
+      'a comparison of all records found changes that nothing had told of',
+      { account, sync, integration, reason, changes },
+      { values: { 'sync-drift': changes }, dimensions: { reason }, by: [['reason']] },
+    );
   if (tenant === undefined || integration === undefined || published + unchanged === 0) return;
   // Counts are not worth a second run.
   await statistics

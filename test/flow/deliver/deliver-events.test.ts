@@ -17,6 +17,7 @@ import type { CallbackRequest } from '../../../lambdas/ports/delivery/callback-c
 import { type Subscription, scopeOf } from '../../../lambdas/ports/delivery/subscription-store.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { type Fault, faultsAt, injectFault } from '../../fakes/inject-fault.ts';
+import { noTelemetry } from '../../fakes/no-telemetry.ts';
 import { createOutcomeTally } from '../../fakes/outcome-tally.ts';
 import { answered } from '../../fakes/programmable-callbacks.ts';
 import { anEvent, aSubscription } from '../../fakes/samples.ts';
@@ -736,7 +737,7 @@ describe('a message that is not a job (invariant 12)', () => {
       const handler = createDeliverHandler({
         ports: engine.deliverPorts,
         log: new Logger({ logLevel: 'SILENT' }),
-        tell: () => {},
+        ...noTelemetry,
         outcomes,
         outcomesNow: outcomes,
       });

@@ -10,6 +10,7 @@ import { updateTenant } from '../../../lambdas/flows/tenants/manage-tenant.ts';
 import { createDrainHandler } from '../../../lambdas/functions/drain/handler.ts';
 import type { Subscription } from '../../../lambdas/ports/delivery/subscription-store.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
+import { noTelemetry } from '../../fakes/no-telemetry.ts';
 import { createOutcomeTally } from '../../fakes/outcome-tally.ts';
 import { answered } from '../../fakes/programmable-callbacks.ts';
 import { anEvent, aSubscription } from '../../fakes/samples.ts';
@@ -53,6 +54,7 @@ async function give(engine: FakeEngine, ...messages: readonly object[]) {
   const handler = createDrainHandler({
     ports: engine.drainPorts,
     log: new Logger({ logLevel: 'SILENT' }),
+    ...noTelemetry,
     outcomes,
     outcomesNow: outcomes,
   });

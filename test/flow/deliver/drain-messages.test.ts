@@ -11,6 +11,7 @@ import { createDispatchHandler } from '../../../lambdas/functions/dispatch/handl
 import { createDrainHandler } from '../../../lambdas/functions/drain/handler.ts';
 import { createPreparedSubscriptions } from '../../../lambdas/functions/sending/prepared-subscriptions.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
+import { noTelemetry } from '../../fakes/no-telemetry.ts';
 import { createOutcomeTally } from '../../fakes/outcome-tally.ts';
 import { answered } from '../../fakes/programmable-callbacks.ts';
 import { anEvent, aSubscription } from '../../fakes/samples.ts';
@@ -41,6 +42,7 @@ function drainOn(engine: FakeEngine, ports: Partial<FakeEngine['drainPorts']> = 
   const handler = createDrainHandler({
     ports: { ...engine.drainPorts, ...ports },
     log,
+    ...noTelemetry,
     outcomes,
     outcomesNow: outcomes,
   });

@@ -8,6 +8,7 @@ import { createDrainHandler } from '../../../lambdas/functions/drain/handler.ts'
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import type { InMemoryQueue } from '../../fakes/in-memory-queue.ts';
 import { type Fault, faultsAt, injectFault } from '../../fakes/inject-fault.ts';
+import { noTelemetry } from '../../fakes/no-telemetry.ts';
 import { createOutcomeTally } from '../../fakes/outcome-tally.ts';
 import { answered } from '../../fakes/programmable-callbacks.ts';
 import { anEvent, aSubscription } from '../../fakes/samples.ts';
@@ -52,7 +53,7 @@ async function deliverToGone(
           createDeliverHandler({
             ports: injectFault(engine.deliverPorts, next('deliver')).ports,
             log,
-            tell: () => {},
+            ...noTelemetry,
             outcomes: createOutcomeTally(),
             outcomesNow: createOutcomeTally(),
           }),
@@ -61,6 +62,7 @@ async function deliverToGone(
           createDrainHandler({
             ports: injectFault(engine.drainPorts, next('drain')).ports,
             log,
+            ...noTelemetry,
             outcomes: createOutcomeTally(),
             outcomesNow: createOutcomeTally(),
           }),

@@ -18,6 +18,7 @@ import { createFakeEngine } from '../../fakes/fake-engine.ts';
 import { createFakeProvider } from '../../fakes/fake-provider.ts';
 import { createInMemoryQueue, enrichQueueOn, failedMessagesOn } from '../../fakes/in-memory-queue.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
+import { noTelemetry } from '../../fakes/no-telemetry.ts';
 import { createOutcomeTally } from '../../fakes/outcome-tally.ts';
 import { anAccount, anEvent, aSubscription } from '../../fakes/samples.ts';
 import { rawMessage } from '../provider-request.ts';
@@ -123,7 +124,7 @@ describe('a message that SQS moves to the dead-letter queue is counted (invarian
     const [outcomes, outcomesNow] = [createOutcomeTally(), createOutcomeTally()];
     const ports = { ...engine.normalizePorts, events: { ...engine.normalizePorts.events, ...events } };
     const statistics = createNormalizationCounter(engine.countPorts);
-    const handle = createNormalizeHandler({ ports, log, tell: () => {}, outcomes, outcomesNow, statistics });
+    const handle = createNormalizeHandler({ ports, log, ...noTelemetry, outcomes, outcomesNow, statistics });
     return { engine, outcomes, outcomesNow, handle };
   }
   const unavailable = { takeSequences: () => Promise.reject(new Error('unavailable')) };
@@ -183,7 +184,7 @@ describe('a message that SQS moves to the dead-letter queue is counted (invarian
         subscriptions: { ...down.deliverPorts.subscriptions, getMany: () => Promise.reject(new Error('unavailable')) },
       },
       log,
-      tell: () => {},
+      ...noTelemetry,
       outcomes,
       outcomesNow,
     });
@@ -193,7 +194,7 @@ describe('a message that SQS moves to the dead-letter queue is counted (invarian
     expect(settled.batchItemFailures).toHaveLength(2);
     expect(outcomesNow.sum('dead-lettered')).toBe(jobs.length + 1);
     // A run counts its dead letters in advance; a later run that succeeds takes them back.
-    const well = createDeliverHandler({ ports: engine.deliverPorts, log, tell: () => {}, outcomes, outcomesNow });
+    const well = createDeliverHandler({ ports: engine.deliverPorts, log, ...noTelemetry, outcomes, outcomesNow });
     expect(await well({ Records: [record('m3', jobs, last)] })).toEqual(failing());
     expect(outcomesNow.sum('dead-lettered')).toBe(jobs.length + 1);
   });
@@ -215,12 +216,19 @@ describe('a message that SQS moves to the dead-letter queue is counted (invarian
         createEnrichHandler({
           ports: enrichPorts,
           log,
+          ...noTelemetry,
           outcomes: createOutcomeTally(),
           outcomesNow,
           statistics: createStatisticsBuffer(engine.countPorts),
         }),
       (outcomesNow: ReturnType<typeof createOutcomeTally>) =>
-        createDrainHandler({ ports: engine.drainPorts, log, outcomes: createOutcomeTally(), outcomesNow }),
+        createDrainHandler({
+          ports: engine.drainPorts,
+          log,
+          ...noTelemetry,
+          outcomes: createOutcomeTally(),
+          outcomesNow,
+        }),
       (outcomesNow: ReturnType<typeof createOutcomeTally>) =>
         createGovernHandler({ ports: engine.erasePorts, log, outcomes: createOutcomeTally(), outcomesNow }),
     ]) {

@@ -275,7 +275,7 @@ test('a secret is in no log line, no rejection, no queue and no metric (invarian
     const handle = createIngressHandler({
       ports,
       log,
-      tell: (message, details) => log.info(message, details),
+      tell: (message, details) => log.info(message, details ?? {}),
       outcomes: createOutcomeTally(),
       rejections: createRejectionCounter(engine.countPorts),
       ingressUrl: 'https://x.example',

@@ -16,6 +16,7 @@ import type { HourlyCounts, RequestCounts } from '../../../lambdas/ports/runtime
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { injectFault } from '../../fakes/inject-fault.ts';
 import { createManualClock } from '../../fakes/manual-clock.ts';
+import { noTelemetry } from '../../fakes/no-telemetry.ts';
 import { createOutcomeTally } from '../../fakes/outcome-tally.ts';
 import { anAccount } from '../../fakes/samples.ts';
 import { rawMessage, staffRequest } from '../provider-request.ts';
@@ -231,7 +232,7 @@ describe('a request that normalize has ended', () => {
     const handle = createNormalizeHandler({
       ports: engine.normalizePorts,
       log,
-      tell: () => {},
+      ...noTelemetry,
       outcomes,
       outcomesNow: outcomes,
       statistics,
@@ -340,7 +341,7 @@ describe('a request that normalize has ended', () => {
     const handle = createNormalizeHandler({
       ports,
       log: new RecordingLog({ logLevel: 'SILENT' }),
-      tell: () => {},
+      ...noTelemetry,
       outcomes: createOutcomeTally(),
       outcomesNow: createOutcomeTally(),
       statistics: createNormalizationCounter(engine.countPorts),

@@ -17,6 +17,7 @@ import type { EventRow, FeedRow } from '../../../lambdas/ports/events/event-stor
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import type { InMemoryQueue, QueuedMessage } from '../../fakes/in-memory-queue.ts';
 import { injectFault } from '../../fakes/inject-fault.ts';
+import { noTelemetry } from '../../fakes/no-telemetry.ts';
 import { createOutcomeTally, type OutcomeTally } from '../../fakes/outcome-tally.ts';
 import { answered } from '../../fakes/programmable-callbacks.ts';
 import { anAccount, aSubscription } from '../../fakes/samples.ts';
@@ -185,7 +186,7 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
           createNormalizeHandler({
             ports: injectFault(engine.normalizePorts, normalizeFaults[run]).ports,
             log,
-            tell: () => {},
+            ...noTelemetry,
             outcomes,
             outcomesNow: outcomes,
             statistics,
@@ -226,7 +227,7 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
           createDeliverHandler({
             ports: injectFault(engine.deliverPorts, deliverFaults[run]).ports,
             log,
-            tell: () => {},
+            ...noTelemetry,
             outcomes,
             outcomesNow: outcomes,
           }),
@@ -237,6 +238,7 @@ test('every input ends as exactly one counted outcome, at each stage, whatever f
             createDrainHandler({
               ports: injectFault(engine.drainPorts, drainFaults[run]).ports,
               log,
+              ...noTelemetry,
               outcomes,
               outcomesNow: outcomes,
             }),

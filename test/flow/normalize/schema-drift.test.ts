@@ -6,6 +6,7 @@ import { createNormalizationCounter } from '../../../lambdas/flows/normalize/cou
 import type { NormalizePorts } from '../../../lambdas/flows/normalize/normalization.ts';
 import { createNormalizeHandler } from '../../../lambdas/functions/normalize/handler.ts';
 import { createFakeEngine } from '../../fakes/fake-engine.ts';
+import { noTelemetry } from '../../fakes/no-telemetry.ts';
 import { createOutcomeTally } from '../../fakes/outcome-tally.ts';
 import { anAccount, staff } from '../../fakes/samples.ts';
 import { followFeed } from '../follow-feed.ts';
@@ -27,13 +28,6 @@ const mapping = `[body.changes.{
   "data": $merge([{ "id": id }, name ? { "labels": [1..$number(name)].("a label"), "name": name }])
 }]`;
 
-class RecordingLog extends Logger {
-  readonly warnings: unknown[] = [];
-  override warn(message: string, ...extra: unknown[]): void {
-    this.warnings.push([message, ...extra]);
-  }
-}
-
 /** Normalize one request for each list of changes, on an engine that knows the schema. */
 async function normalize(requests: readonly (readonly Change[])[]) {
   const engine = createFakeEngine();
@@ -46,7 +40,8 @@ async function normalize(requests: readonly (readonly Change[])[]) {
     integration: async () => ({ ...known, mapping, resources }),
   };
   const outcomes = createOutcomeTally();
-  const log = new RecordingLog({ logLevel: 'SILENT' });
+  const log = new Logger({ logLevel: 'SILENT' });
+  const warnings: unknown[] = [];
   const Records = requests.map((changes, index) => ({
     messageId: String(index),
     body: JSON.stringify(rawMessage(`raw_${index}`, changes)),
@@ -55,7 +50,8 @@ async function normalize(requests: readonly (readonly Change[])[]) {
   const response = await createNormalizeHandler({
     ports,
     log,
-    tell: () => {},
+    ...noTelemetry,
+    warn: (...line) => void warnings.push(line),
     outcomes,
     outcomesNow: outcomes,
     statistics,
@@ -65,7 +61,7 @@ async function normalize(requests: readonly (readonly Change[])[]) {
   expect(response.batchItemFailures).toEqual([]);
   const reader = followFeed(engine.feedPorts, 'acme');
   await reader.read();
-  return { outcomes, warnings: log.warnings, events: reader.seen };
+  return { outcomes, warnings, events: reader.seen };
 }
 
 test('an event that does not match its schema is published, counted, and logged by its path only', async () => {
@@ -83,6 +79,7 @@ test('an event that does not match its schema is published, counted, and logged 
     [
       'data does not fit the schema of its resource',
       { rawId: 'raw_0', integration: 'staff', resource: 'hris/employees', path: 'name', expected: 'no such property' },
+      { values: { 'schema-drift': 1 }, dimensions: { integration: 'staff' }, by: [['integration']] },
     ],
   ]);
 });

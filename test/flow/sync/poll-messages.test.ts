@@ -7,6 +7,7 @@ import { createDispatchHandler } from '../../../lambdas/functions/dispatch/handl
 import { createPollHandler } from '../../../lambdas/functions/poll/handler.ts';
 import { createFakeEngine } from '../../fakes/fake-engine.ts';
 import { aSyncRow } from '../../fakes/in-memory-syncs.ts';
+import { noTelemetry } from '../../fakes/no-telemetry.ts';
 import { createOutcomeTally } from '../../fakes/outcome-tally.ts';
 import { aSubscription } from '../../fakes/samples.ts';
 import { many, shop } from './a-shop.ts';
@@ -23,7 +24,14 @@ async function prepare(things = many(5)) {
   const [outcomes, outcomesNow] = [createOutcomeTally(), createOutcomeTally()];
   const { statistics, clock } = world.engine;
   const create = (ports = world.ports) =>
-    createPollHandler({ ports, log, outcomes, outcomesNow, statistics: createStatisticsBuffer({ statistics, clock }) });
+    createPollHandler({
+      ports,
+      log,
+      ...noTelemetry,
+      outcomes,
+      outcomesNow,
+      statistics: createStatisticsBuffer({ statistics, clock }),
+    });
   const give = async (handle: ReturnType<typeof create>, receiveCount: number, ...bodies: readonly string[]) =>
     handle({
       Records: bodies.map((body, index) => ({

@@ -1,6 +1,6 @@
 import { limits } from '../../../contracts/limits.ts';
 import type { DrainMessage } from '../../../contracts/messages.ts';
-import { claimDrain, delayedMessageMs, letRest } from '../../../engine/delivery/drainer.ts';
+import { claimDrain, delayedMessageMs, drainAskedForMs, letRest } from '../../../engine/delivery/drainer.ts';
 import { changeEndpoint } from '../change-endpoint.ts';
 import { leaseId } from '../lease-endpoint.ts';
 import { drainRound } from './drain-round.ts';
@@ -49,8 +49,10 @@ export async function drainEndpoint(
   const claim = await changeEndpoint(ports, known, (current) => {
     const claimed = claimDrain(current, drainer, ports.clock.nowMs());
     if (claimed === undefined) return { result: undefined };
-    const messageAtMs = delayedMessageMs(current, ports.clock.nowMs());
-    return { state: { ...claimed, hasBacklog: true }, result: { messageAtMs } };
+    const nowMs = ports.clock.nowMs();
+    const messageAtMs = delayedMessageMs(current, nowMs);
+    const lateMs = Math.max(0, nowMs - (drainAskedForMs(current) ?? nowMs));
+    return { state: { ...claimed, hasBacklog: true }, result: { messageAtMs, lateMs } };
   });
   if (claim.result === undefined) {
     // The active run reads the backlog again before it ends.
@@ -58,10 +60,11 @@ export async function drainEndpoint(
     return { kind: 'not-mine' };
   }
 
-  const { messageAtMs } = claim.result;
+  const { messageAtMs, lateMs } = claim.result;
   const ordered = subscription.ordering === 'none' ? undefined : createOrderedBacklog(ports, prepared);
   const { state } = claim;
-  const run: Run = { ports, prepared, ordered, drainer, startedAtMs, messageAtMs, deliveries: [], onDone, state };
+  const times = { startedAtMs, messageAtMs, lateMs };
+  const run: Run = { ports, prepared, ordered, drainer, ...times, deliveries: [], onDone, state };
   try {
     return await drainUntilEmpty(run);
   } catch (error) {
@@ -78,7 +81,7 @@ async function drainUntilEmpty(run: Run): Promise<DrainOutcome> {
   const untilMs = ports.clock.nowMs() + limits.drainRunMs;
   while (ports.clock.nowMs() < untilMs) {
     const step = await drainRound(run);
-    if (step.kind === 'empty') return { kind: 'drained', deliveries: run.deliveries };
+    if (step.kind === 'empty') return { kind: 'drained', deliveries: run.deliveries, lateMs: run.lateMs };
     if (step.kind === 'wait' && (await leave(run, step.untilMs, step.seenWakeups))) return leftBy(run);
     if (step.kind === 'taken') return leftBy(run);
     if (step.kind === 'disabled') return rest(run);

@@ -18,11 +18,17 @@ export interface DrainPorts extends DeliverPorts {
 
 /** How a drain ended. */
 export type DrainOutcome =
-  | { readonly kind: 'drained'; readonly deliveries: readonly DrainedDelivery[] }
+  | ({ readonly kind: 'drained' } & Drained)
   /** Some deliveries still wait; another drain is scheduled. */
-  | { readonly kind: 'left'; readonly deliveries: readonly DrainedDelivery[] }
+  | ({ readonly kind: 'left' } & Drained)
   /** Another drainer is active, or the backlog is not wanted. */
   | { readonly kind: 'not-mine' };
+
+interface Drained {
+  readonly deliveries: readonly DrainedDelivery[];
+  /** How long after the time at which the backlog could be sent the drain began. */
+  readonly lateMs: number;
+}
 
 export interface DrainedDelivery {
   /** `filtered`: no longer wanted, because the filter rejects the event or the event is gone. */
@@ -45,7 +51,7 @@ export async function release(run: Run): Promise<void> {
   );
 }
 
-export const leftBy = ({ deliveries }: Run): DrainOutcome => ({ kind: 'left', deliveries });
+export const leftBy = ({ deliveries, lateMs }: Run): DrainOutcome => ({ kind: 'left', deliveries, lateMs });
 
 /** End the run because the subscription is disabled; or leave, if the owner has enabled it again in the meantime. */
 export async function rest(run: Run): Promise<DrainOutcome> {
@@ -73,6 +79,7 @@ export interface Run {
   readonly startedAtMs: number;
   /** When a drain message that was already delayed at the start of this run becomes visible. */
   readonly messageAtMs: number | undefined;
+  readonly lateMs: number;
   readonly deliveries: DrainedDelivery[];
   readonly onDone: (deliveries: readonly DrainedDelivery[]) => void;
   state: EndpointState;

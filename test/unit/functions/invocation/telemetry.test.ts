@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { createTelemetry, publishMetrics } from '../../../../lambdas/functions/invocation/telemetry.ts';
 import { createMetricLedger } from '../../../../lib/local/metric-ledger.ts';
 
@@ -108,4 +108,64 @@ test('the trace of X-Ray is named only in invocations that it samples', () => {
     undefined,
     '1-5759e988-bd862e3fe1be46a994272793',
   ]);
+});
+
+test('counts of a call are one number, measures are samples, so that percentiles work', () => {
+  const { outcomes, measure, tell } = createTelemetry('deliver', 'prod');
+  for (const latencyMs of [12.4, 80, -3]) {
+    outcomes.count('delivered');
+    measure('latency', latencyMs);
+  }
+  tell('deliveries attempted', {});
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({ delivered: 3, latency: [12, 80, 0] });
+  expect(lines[0]).toContain('{"Name":"latency","Unit":"Milliseconds"}');
+});
+
+describe('metrics with further dimensions', () => {
+  const apart = {
+    values: { 'verification-failed': 1 },
+    dimensions: { integration: 'github', reason: 'signature-mismatch' },
+    by: [[], ['integration'], ['reason']],
+  } as const;
+
+  test('are in the line of the call, which counts the others as before', () => {
+    const { outcomes, tell, metrics } = createTelemetry('ingress', 'prod');
+    outcomes.count('rejected');
+    tell('request received', { integration: 'github', reason: 'signature-mismatch' }, apart);
+    publishMetrics(metrics).after();
+    expect(lines).toHaveLength(1);
+    const ledger = createMetricLedger();
+    ledger.record(lines[0] ?? '');
+    const own = { service: 'ingress', stage: 'prod' };
+    expect(ledger.list().map(({ name, dimensions, sum }) => [name, dimensions, sum])).toEqual([
+      ['rejected', own, 1],
+      ['verification-failed', own, 1],
+      ['verification-failed', { ...own, integration: 'github' }, 1],
+      ['verification-failed', { ...own, reason: 'signature-mismatch' }, 1],
+    ]);
+  });
+
+  test('are in a line without other metrics, and in a warning, which leaves the metrics of the call alone', () => {
+    const { outcomes, tell, warn, metrics } = createTelemetry('ingress', 'prod');
+    tell('request received', {}, apart);
+    outcomes.count('rejected');
+    warn('something is odd', {}, apart);
+    expect(metrics.hasStoredMetrics()).toBe(true);
+    const ledger = createMetricLedger();
+    for (const line of lines) ledger.record(line);
+    expect(ledger.sum('verification-failed', { integration: 'github' })).toBe(2);
+    expect(ledger.sum('rejected')).toBe(0);
+  });
+
+  test('are published even if the log level drops the line', () => {
+    vi.stubEnv('POWERTOOLS_LOG_LEVEL', 'CRITICAL');
+    const { tell, warn } = createTelemetry('ingress', 'prod');
+    tell('request received', {}, apart);
+    warn('something is odd', {}, apart);
+    const ledger = createMetricLedger();
+    expect(lines.map((line) => ledger.record(line))).toEqual([true, true]);
+    expect(ledger.sum('verification-failed', { service: 'ingress', stage: 'prod', reason: 'signature-mismatch' })).toBe(
+      2,
+    );
+  });
 });
