@@ -70,6 +70,8 @@ try {
     hosts: [crm.host, ...hosts],
     onLog: printLog,
     // The notices that the operators of a deployed engine would receive.
+    onAlarm: ({ alarm, state }) =>
+      console.log(state === 'OK' ? `alarm over: ${alarm.path}` : `ALARM ${alarm.path}: ${alarm.description}`),
     onBusEvent: ({ detailType, detail }) => console.log(`notice ${detailType} ${JSON.stringify(detail)}`),
     onFailure: (error) => {
       console.error(error.message);

@@ -1,4 +1,5 @@
 import type { SQSClient } from '@aws-sdk/client-sqs';
+import type { AwsMetrics } from './metrics/aws-metrics.ts';
 import type { FunctionLogLine } from './sandbox/function-log.ts';
 import type { FunctionPool } from './sandbox/function-pool.ts';
 import { createRouter } from './sources/http-routes.ts';
@@ -17,11 +18,14 @@ interface SourceParts {
   readonly http: HttpSource;
   readonly functionUrl: HttpSource;
   readonly onLine: (line: FunctionLogLine) => void;
+  readonly metrics: AwsMetrics;
+  /** Invocations that all functions together may have at the same time. */
+  readonly accountConcurrency: number;
 }
 
 /** Connect queues, schedules and HTTP routes to the functions that the template names. */
 export function connectSources(
-  { model, poolOf, sqs, clock, http, functionUrl, onLine }: SourceParts,
+  { model, poolOf, sqs, clock, http, functionUrl, onLine, metrics, accountConcurrency }: SourceParts,
   undo: (() => unknown)[],
 ): { readonly schedules: readonly ScheduleSource[]; readonly queueSources: readonly QueueSource[] } {
   const queueSources = model.queueSources.map((source) =>
@@ -30,12 +34,22 @@ export function connectSources(
       pool: poolOf(source.function),
       sqs,
       onProblem: (text) => onLine({ function: source.function.label, requestId: undefined, stream: 'runtime', text }),
+      onRecursionStopped: () => metrics.recursionStopped(source.function.name),
     }),
   );
   const schedules = model.schedules.map((schedule) => startScheduleSource(schedule, poolOf(schedule.function), clock));
+  // Pollers wait for concurrency that is free, as Lambda's do; a request is refused.
+  const isThrottled = (pool: FunctionPool) => {
+    const running = model.functions.reduce((sum, one) => sum + poolOf(one).concurrency(), 0);
+    const refused = pool.isThrottled() || running >= accountConcurrency;
+    if (refused) metrics.throttled(pool.model.name);
+    return refused;
+  };
   http.serve({
     apiId: model.apiId,
     clock,
+    isThrottled,
+    onAnswer: (status, latencyMs) => metrics.answered(model.apiId, status, latencyMs),
     router: createRouter(
       model.routes.map(({ routeKey, function: target, timeoutMs }) => ({
         routeKey,
@@ -45,7 +59,13 @@ export function connectSources(
   });
   if (model.functionUrl !== undefined) {
     const target = { pool: poolOf(model.functionUrl), timeoutMs: model.functionUrl.timeoutMs };
-    functionUrl.serve({ apiId: 'function-url', clock, router: createRouter([{ routeKey: '$default', target }]) });
+    functionUrl.serve({
+      apiId: 'function-url',
+      clock,
+      isThrottled,
+      onAnswer: () => {},
+      router: createRouter([{ routeKey: '$default', target }]),
+    });
   }
   // Stop sources and sandboxes together: a poller waits for its batch, and the batch for its sandbox.
   undo.push(async () => {

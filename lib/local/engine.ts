@@ -11,16 +11,21 @@ import { LocalEngineError } from './errors.ts';
 import type { JudgeCall } from './faults/call-gate.ts';
 import type { Caller } from './iam/may-call.ts';
 import { createMetricLedger, type MetricLedger } from './metric-ledger.ts';
+import { type AlarmWatch, startAlarmWatch } from './metrics/alarm-watch.ts';
+import { type AwsMetrics, createAwsMetrics } from './metrics/aws-metrics.ts';
+import type { AlarmState } from './metrics/evaluate-alarm.ts';
+import { createMetricStore } from './metrics/metric-store.ts';
 import type { FunctionLogLine } from './sandbox/function-log.ts';
-import { createFunctionPool, type FunctionPool, type InvocationCounts } from './sandbox/function-pool.ts';
+import type { FunctionPool, InvocationCounts } from './sandbox/function-pool.ts';
+import { createPools, findPool, prewarm } from './sandbox/function-pools.ts';
 import { createMachineLoad, type MachineLoad } from './sandbox/machine-load.ts';
 import { localCredentials } from './sandbox/runtime-environment.ts';
-import type { InvocationOutcome, SandboxOptions } from './sandbox/sandbox.ts';
+import type { InvocationOutcome } from './sandbox/sandbox.ts';
 import type { ScheduleSource } from './sources/schedule-source.ts';
 import { endpointsOf, gateAll, type Servers, startServers } from './start-servers.ts';
 import { readStackAssembly } from './template/assembly.ts';
 import { type LocalEndpoints, localRegion } from './template/resource-type.ts';
-import { readStackModel, type StackModel } from './template/stack-model.ts';
+import { readStackModel } from './template/stack-model.ts';
 import type { StackResource } from './template/stack-resources.ts';
 import { withHosts } from './template/with-hosts.ts';
 import { createEngineClock, type EngineClock } from './time/clock.ts';
@@ -36,6 +41,15 @@ export interface LocalEngineOptions {
   readonly onLog?: (line: FunctionLogLine) => void;
   /** Receives each event that a function puts on an event bus. */
   readonly onBusEvent?: (event: BusEvent) => void;
+  /** Called when an alarm of the template begins or ends; it is looked at each minute. */
+  readonly onAlarm?: (state: AlarmState) => void;
+  /**
+   * Invocations that all functions together may have at the same time: the account's quota. Requests beyond it are
+   * refused.
+   *
+   * @default 1000
+   */
+  readonly accountConcurrency?: number;
   /** Called when an emulator ends by itself: the engine is broken and should be stopped. */
   readonly onFailure?: (error: LocalEngineError) => void;
   /**
@@ -80,6 +94,8 @@ export interface LocalEngine {
   readonly resources: readonly StackResource[];
   /** Metrics that functions logged, summed. */
   readonly metrics: Pick<MetricLedger, 'sum' | 'list'>;
+  /** The state of each alarm of the template now, as CloudWatch would evaluate it. */
+  alarms(): Promise<readonly AlarmState[]>;
   /** Events that functions put on event buses, oldest first. */
   busEvents(): readonly BusEvent[];
   clientConfig(service: 'sqs' | 's3' | 'dynamodb' | 'eventbridge' | 'kms'): LocalClientConfig;
@@ -107,11 +123,13 @@ export interface LocalEngine {
    * last of its instants; the promise resolves after it has run.
    */
   advanceClock(ms: number): Promise<void>;
+  /** Disable or enable the template's schedules, as a person may. */
+  enableSchedules(isEnabled: boolean): void;
   /** Stop, and leave no process, thread or socket behind. */
   stop(): Promise<void>;
 }
 
-const defaultSandboxLimit = 16;
+const defaultAccountConcurrency = 1_000;
 
 /**
  * Run a synthesized stack on this machine: its queues, tables and buckets on emulators, its
@@ -144,7 +162,7 @@ async function start(
   undo: (() => unknown)[],
   stop: () => Promise<void>,
 ): Promise<LocalEngine> {
-  const { machineLoad = createMachineLoad() } = options;
+  const { machineLoad = createMachineLoad(), accountConcurrency = defaultAccountConcurrency } = options;
   const assembly = await readStackAssembly(options.assemblyDir, options.stackName);
   const clock = createEngineClock();
   let admit = async (_: Caller): Promise<void> => {};
@@ -152,8 +170,10 @@ async function start(
   const { eventBus, http, functionUrl } = servers;
   const emulators = endpointsOf(servers);
   const pools: FunctionPool[] = [];
-  const endpoints =
-    options.judgeCall === undefined ? emulators : await gateAll(emulators, servers, options.judgeCall, pools, undo);
+  const store = createMetricStore();
+  const awsMetrics = createAwsMetrics(store, () => clock.now());
+  const judge = options.judgeCall === undefined ? undefined : countThrottles(options.judgeCall, awsMetrics);
+  const endpoints = judge === undefined ? emulators : await gateAll(emulators, servers, judge, pools, undo);
   const model = withHosts(readStackModel(assembly, endpoints), options.hosts ?? []);
   const clientConfig: LocalEngine['clientConfig'] = (service) => ({
     endpoint: emulators[service],
@@ -165,12 +185,16 @@ async function start(
   admit = await enforcePermissions(servers, model);
   const provisioned = provision(model, clients);
 
-  const metrics = createMetricLedger();
+  const metrics = createMetricLedger(store);
   const onLine = (line: FunctionLogLine) => {
     if (line.stream !== 'stdout' || !metrics.record(line.text)) options.onLog?.(line);
   };
   pools.push(
-    ...createPools({ ...options, machineLoad }, model, { endpoints, clockOffsetMs: clock.sharedOffsetMs, onLine }),
+    ...createPools({ ...options, machineLoad, awsMetrics }, model, {
+      endpoints,
+      clockOffsetMs: clock.sharedOffsetMs,
+      onLine,
+    }),
   );
   const poolOf = (one: { readonly logicalId: string }): FunctionPool =>
     pools.find((pool) => pool.model.logicalId === one.logicalId) as FunctionPool;
@@ -178,15 +202,27 @@ async function start(
   await Promise.all([provisioned, prewarm(pools)]);
 
   const { schedules, queueSources } = connectSources(
-    { model, poolOf, sqs: clients.poller, clock, http, functionUrl, onLine },
+    { model, poolOf, sqs: clients.poller, clock, http, functionUrl, onLine, metrics: awsMetrics, accountConcurrency },
     undo,
   );
+  const watch = startAlarmWatch({
+    alarms: model.alarms,
+    store,
+    metrics: awsMetrics,
+    endpoint: emulators.sqs,
+    queueNames: model.queues.map(({ name }) => name),
+    nowMs: () => clock.now(),
+    accountConcurrency,
+    onChange: options.onAlarm,
+  });
+  undo.push(() => watch.stop());
 
   const find = (name: string): FunctionPool => findPool(pools, name);
   return {
     url: emulators.http,
     resources: model.resources,
     metrics,
+    alarms: () => watch.evaluate(),
     busEvents: () => eventBus.events(),
     clientConfig,
     subscribers: {
@@ -198,9 +234,10 @@ async function start(
     invocations: (name) => find(name).counts(),
     invoke: (name, event) => find(name).invoke(event),
     killWorker: (name) => find(name).killBusy(),
-    isAtWork: () => pools.some((pool) => pool.isAtWork()) || queueSources.some((source) => source.isAtWork()),
+    isAtWork: () => pools.some((pool) => pool.concurrency() > 0) || queueSources.some((source) => source.isAtWork()),
     now: () => clock.now(),
-    advanceClock: (ms) => advanceClock(ms, clock, servers, schedules),
+    enableSchedules: (isEnabled) => schedules.forEach((schedule) => schedule.enable(isEnabled)),
+    advanceClock: (ms) => advanceClock(ms, clock, servers, schedules, watch),
     stop,
   };
 }
@@ -225,40 +262,22 @@ async function advanceClock(
   clock: EngineClock,
   { dynalite, fauxqs }: Servers,
   schedules: readonly ScheduleSource[],
+  watch: AlarmWatch,
 ): Promise<void> {
   // Emulators first, so that scheduled functions find them at the new time.
   const offsetMs = (clock.sharedOffsetMs[0] ?? 0) + ms;
   if (ms > 0) await Promise.all([dynalite, fauxqs].map((emulator) => emulator.setClockOffset(offsetMs)));
   clock.advance(ms);
   await Promise.all(schedules.map((schedule) => schedule.settled()));
+  // CloudWatch would have looked meanwhile.
+  await watch.evaluate();
 }
 
-function createPools(
-  {
-    maxSandboxesPerFunction = defaultSandboxLimit,
-    machineLoad,
-  }: { readonly maxSandboxesPerFunction?: number; readonly machineLoad: MachineLoad },
-  { functions }: StackModel,
-  sandboxOptions: Omit<SandboxOptions, 'model'>,
-): FunctionPool[] {
-  return functions.map((model) =>
-    createFunctionPool({ model, ...sandboxOptions }, maxSandboxesPerFunction, machineLoad),
-  );
-}
-
-/** Start one sandbox for each function, to report bundles that cannot load before the first event. */
-async function prewarm(pools: readonly FunctionPool[]): Promise<void> {
-  const errors = await Promise.all(pools.map((pool) => pool.prewarm()));
-  const faults = errors.flatMap((error, index) =>
-    error === undefined ? [] : `- ${pools[index]?.model.label}: ${error.errorType}: ${error.errorMessage}`,
-  );
-  if (faults.length === 0) return;
-  throw new LocalEngineError('function-init-failed', `Bundles that cannot be loaded:\n${faults.join('\n')}`);
-}
-
-function findPool(pools: readonly FunctionPool[], name: string): FunctionPool {
-  const found = pools.filter(({ model }) => [model.label, model.logicalId, model.name].includes(name));
-  if (found.length === 1) return found[0] as FunctionPool;
-  const known = pools.map(({ model }) => model.label).join(', ');
-  throw new LocalEngineError('unknown-function', `No one function is named ${name}; there are: ${known}.`);
+/** The judge of calls; DynamoDB counts those that it throttles. */
+function countThrottles(judge: JudgeCall, metrics: AwsMetrics): JudgeCall {
+  return (call) => {
+    const fault = judge(call);
+    if (fault?.kind === 'throttled' && call.service === 'dynamodb') metrics.tableThrottled(call);
+    return fault;
+  };
 }

@@ -1,3 +1,5 @@
+import type { MetricStore } from './metrics/metric-store.ts';
+
 /** One metric as CloudWatch would store it: the sum of all samples of one name and dimension set. */
 export interface MetricSum {
   readonly namespace: string;
@@ -23,13 +25,20 @@ export interface MetricLedger {
   list(): readonly MetricSum[];
 }
 
+interface EmbeddedMetadata {
+  readonly CloudWatchMetrics: readonly Directive[];
+  /** Epoch milliseconds. */
+  readonly Timestamp?: unknown;
+}
+
 interface Directive {
   readonly Namespace?: unknown;
   readonly Dimensions?: unknown;
   readonly Metrics?: unknown;
 }
 
-export function createMetricLedger(): MetricLedger {
+/** @param store - Also gets each sample, with its time. */
+export function createMetricLedger(store?: Pick<MetricStore, 'add'>): MetricLedger {
   const byDimensions = new Map<string, { -readonly [K in keyof MetricSum]: MetricSum[K] }>();
   /** By name, then by the dimension sets of its samples. */
   const byName = new Map<string, Map<string, { readonly sets: readonly Record<string, string>[]; sum: number }>>();
@@ -46,7 +55,7 @@ export function createMetricLedger(): MetricLedger {
     record(line) {
       const root = parseMetricLine(line);
       if (root === undefined) return false;
-      const directives = (root['_aws'] as { CloudWatchMetrics: Directive[] }).CloudWatchMetrics;
+      const { CloudWatchMetrics: directives, Timestamp: atMs } = root['_aws'] as EmbeddedMetadata;
       for (const directive of directives) {
         const namespace = textOf(directive.Namespace);
         const dimensionSets = Array.isArray(directive.Dimensions) ? directive.Dimensions : [[]];
@@ -61,7 +70,10 @@ export function createMetricLedger(): MetricLedger {
           const key = JSON.stringify(sets);
           const sum = samples.reduce((total, sample) => total + sample, ofName.get(key)?.sum ?? 0);
           ofName.set(key, { sets, sum });
-          for (const set of sets) add(namespace, name, set, samples);
+          for (const set of sets) {
+            add(namespace, name, set, samples);
+            if (typeof atMs === 'number') store?.add({ namespace, name, dimensions: set }, samples, atMs);
+          }
         }
       }
       return root['message'] === undefined;

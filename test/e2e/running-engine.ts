@@ -69,7 +69,7 @@ let deliveries = 0;
  */
 export function useRunningEngine(
   settings?: Readonly<Record<string, unknown>>,
-  options: () => Pick<LocalEngineOptions, 'hosts' | 'onLog' | 'judgeCall'> = () => ({}),
+  options: () => Pick<LocalEngineOptions, 'hosts' | 'onLog' | 'judgeCall' | 'accountConcurrency'> = () => ({}),
 ): () => RunningEngine {
   let running: RunningEngine;
   const undo: (() => Promise<void>)[] = [];

@@ -14,6 +14,13 @@ export interface InvocationCounts {
   readonly crash: number;
 }
 
+/** Sees the invocations of a function. */
+export interface InvocationObserver {
+  /** @param concurrency - Invocations that run or wait now, this one included: in Lambda none waits. */
+  began(concurrency: number): void;
+  ended(hasFailed: boolean, durationMs: number): void;
+}
+
 /** The sandboxes of one function: it reuses warm ones, and starts new ones on demand. */
 export interface FunctionPool {
   readonly model: FunctionModel;
@@ -33,8 +40,8 @@ export interface FunctionPool {
   waiting(): number;
   /** Whether Lambda would throttle another invocation: running and waiting ones use up the reserved concurrency. */
   isThrottled(): boolean;
-  /** Whether an invocation runs or waits for a sandbox. */
-  isAtWork(): boolean;
+  /** Invocations that run or wait for a sandbox. */
+  concurrency(): number;
   counts(): InvocationCounts;
   /** Kill a sandbox during an invocation. @returns false when no invocation runs. */
   killBusy(): boolean;
@@ -56,6 +63,7 @@ const longWhereBusyMs = 2_500;
 interface PoolState {
   readonly options: SandboxOptions;
   readonly machine: MachineLoad;
+  readonly observer: InvocationObserver;
   readonly maxSandboxes: number;
   readonly sandboxes: Set<Sandbox>;
   readonly idle: Sandbox[];
@@ -76,11 +84,17 @@ interface PoolState {
  * @param sandboxLimit - Maximum of concurrent sandboxes, however long they wait.
  * @param machine - Whether the cores have time for more sandboxes.
  */
-export function createFunctionPool(options: SandboxOptions, sandboxLimit: number, machine: MachineLoad): FunctionPool {
+export function createFunctionPool(
+  options: SandboxOptions,
+  sandboxLimit: number,
+  machine: MachineLoad,
+  observer: InvocationObserver,
+): FunctionPool {
   const { model } = options;
   const pool: PoolState = {
     options,
     machine,
+    observer,
     maxSandboxes: Math.min(sandboxLimit, model.reservedConcurrency ?? sandboxLimit),
     sandboxes: new Set(),
     idle: [],
@@ -102,6 +116,7 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
       new Promise((resolve) => {
         if (pool.stopped) return resolve(stoppedOutcome);
         jobs.add({ event, traceHeader, end: resolve });
+        observer.began(begunMs.size + jobs.size());
         pump(pool);
       }),
     whenFree: () =>
@@ -113,7 +128,7 @@ export function createFunctionPool(options: SandboxOptions, sandboxLimit: number
     waiting: jobs.size,
     isThrottled: () =>
       model.reservedConcurrency !== undefined && begunMs.size + jobs.size() >= model.reservedConcurrency,
-    isAtWork: () => begunMs.size > 0 || jobs.size() > 0,
+    concurrency: () => begunMs.size + jobs.size(),
     counts: () => ({ ...pool.counts }),
     killBusy() {
       const busy = [...pool.sandboxes].find((sandbox) => sandbox.isBusy());
@@ -178,15 +193,17 @@ async function launchForJob(pool: PoolState): Promise<void> {
 }
 
 async function dispatch(pool: PoolState, sandbox: Sandbox, job: Job): Promise<void> {
-  pool.begunMs.set(sandbox, performance.now());
+  const begunMs = performance.now();
+  pool.begunMs.set(sandbox, begunMs);
   const outcome = await sandbox.invoke(job.event, job.traceHeader);
   pool.begunMs.delete(sandbox);
   if (outcome.kind === 'succeeded' || outcome.reason === 'error') pool.idle.push(sandbox);
-  end(pool, job, outcome);
+  end(pool, job, outcome, begunMs);
   pump(pool);
 }
 
-function end({ counts }: PoolState, job: Job, outcome: InvocationOutcome): void {
+function end({ counts, observer }: PoolState, job: Job, outcome: InvocationOutcome, begunMs = performance.now()): void {
+  observer.ended(outcome.kind === 'failed', performance.now() - begunMs);
   if (outcome.kind === 'succeeded') counts.succeeded++;
   else if (outcome.reason !== 'stopped') counts[outcome.reason]++;
   job.end(outcome);

@@ -21,6 +21,9 @@ export interface ServedApi {
   readonly apiId: string;
   readonly router: Router<{ readonly pool: FunctionPool; readonly timeoutMs: number }>;
   readonly clock: EngineClock;
+  /** Whether Lambda would refuse another invocation of the function. */
+  readonly isThrottled: (pool: FunctionPool) => boolean;
+  readonly onAnswer: (status: number, latencyMs: number) => void;
 }
 
 /** Requests of one function that may wait for a sandbox; the server rejects more, like a throttled API. */
@@ -41,8 +44,13 @@ const portAttempts = 5;
 export async function listenHttp(port: number): Promise<HttpSource> {
   let api: ServedApi | undefined;
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+    const startedMs = performance.now();
     answer(request, api)
-      .then((reply) => reply && send(response, reply))
+      .then((reply) => {
+        if (reply === undefined) return;
+        api?.onAnswer(reply.statusCode, performance.now() - startedMs);
+        send(response, reply);
+      })
       .catch(() => response.destroy());
   };
   for (let attempt = 1; ; attempt++) {
@@ -106,7 +114,7 @@ async function answer(request: IncomingMessage, api: ServedApi | undefined): Pro
   if (route === undefined)
     return toProblem(404, 'Not Found', `There is no route ${method} ${splitTarget(target).path}.`);
   const { pool, timeoutMs } = route.target;
-  if (pool.isThrottled()) return unavailable('The function has no concurrency left; try again later.');
+  if (api.isThrottled(pool)) return unavailable('The function has no concurrency left; try again later.');
   if (pool.waiting() >= maxWaiting) return unavailable('Too many requests are waiting; try again later.');
 
   const event = toProxyEvent(

@@ -10,6 +10,8 @@ export interface QueueSourceOptions {
   readonly sqs: SQSClient;
   /** Receives problems outside the function. */
   readonly onProblem: (text: string) => void;
+  /** Called for each batch that Lambda would drop, because it takes its chain for a loop. */
+  readonly onRecursionStopped: () => void;
 }
 
 /** A running event source mapping. */
@@ -112,11 +114,12 @@ async function receive({ source, sqs, stopping }: RunningSource, wanted: number,
 
 /** Invoke the function, and delete the messages that it does not report as failed. */
 async function processMessages(options: QueueSourceOptions, messages: readonly Message[]): Promise<void> {
-  const { source, pool, onProblem } = options;
+  const { source, pool, onProblem, onRecursionStopped } = options;
   for (const batch of splitBySize(messages)) {
     const headers = batch.flatMap(({ Attributes }) => Attributes?.AWSTraceHeader ?? []);
     const { hops, traceHeader } = nextHop(source.function.arn, headers, Date.now());
     if (hops > maxHops && !source.function.allowsRecursion) {
+      onRecursionStopped();
       onProblem(recursionStopped(source.function.label));
       continue;
     }

@@ -8,6 +8,8 @@ import { parseSchedule } from './schedule-expression.ts';
 export interface ScheduleSource {
   /** Resolves when no invocation is running. */
   settled(): Promise<void>;
+  /** Disable or enable the rule, as a person may. What became due meanwhile is not made up for. */
+  enable(isEnabled: boolean): void;
   stop(): void;
 }
 
@@ -27,6 +29,7 @@ export function startScheduleSource(schedule: ScheduleModel, pool: FunctionPool,
   let nextMs = times.nextAfter(clock.now());
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
+  let isEnabled = true;
   const running = new Set<Promise<void>>();
 
   const invoke = (event: unknown, attempt: number) => {
@@ -52,7 +55,7 @@ export function startScheduleSource(schedule: ScheduleModel, pool: FunctionPool,
         dueMs = later;
       }
       nextMs = times.nextAfter(nowMs);
-      invoke(scheduledEvent(schedule, dueMs), 0);
+      if (isEnabled) invoke(scheduledEvent(schedule, dueMs), 0);
     }
     for (const retry of retries.splice(0)) {
       if (retry.dueMs <= nowMs) invoke(retry.event, retry.attempt);
@@ -69,6 +72,9 @@ export function startScheduleSource(schedule: ScheduleModel, pool: FunctionPool,
   return {
     async settled() {
       await Promise.all(running);
+    },
+    enable(wanted) {
+      isEnabled = wanted;
     },
     stop() {
       stopped = true;

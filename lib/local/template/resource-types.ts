@@ -1,5 +1,6 @@
 import type { ResourceType } from './resource-type.ts';
 import { apiType, integrationType, routeType, stageType } from './resources/api-gateway.ts';
+import { alarmType } from './resources/cloudwatch.ts';
 import { globalTableType, tableType } from './resources/dynamodb.ts';
 import { ruleType, scheduleType } from './resources/events.ts';
 import { keyType, managedPolicyType, policyType, roleType } from './resources/iam.ts';
@@ -20,6 +21,7 @@ export const resourceTypes = {
   'AWS::ApiGatewayV2::Integration': integrationType,
   'AWS::ApiGatewayV2::Route': routeType,
   'AWS::ApiGatewayV2::Stage': stageType,
+  'AWS::CloudWatch::Alarm': alarmType,
   'AWS::DynamoDB::GlobalTable': globalTableType,
   'AWS::DynamoDB::Table': tableType,
   'AWS::Events::Rule': ruleType,

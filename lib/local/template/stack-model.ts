@@ -1,4 +1,5 @@
 import { readEncryptionKeys } from '../iam/encryption-keys.ts';
+import { type AlarmModel, readAlarms } from '../metrics/read-alarms.ts';
 import type { StackAssembly } from './assembly.ts';
 import {
   createInvocationCheck,
@@ -30,6 +31,7 @@ export interface StackModel {
   /** What the function URL invokes; undefined where there is none. */
   readonly functionUrl: FunctionModel | undefined;
   readonly apiId: string;
+  readonly alarms: readonly AlarmModel[];
   /** ARNs of the customer-managed keys. */
   readonly keyArns: readonly string[];
   /** ARN of the customer-managed key by ARN of the table, bucket or queue that it encrypts. */
@@ -56,6 +58,7 @@ export function readStackModel(assembly: StackAssembly, endpoints: LocalEndpoint
   const schedules = readSchedules({ resources, invocations });
   const routes = readRoutes({ resources, invocations, faults });
   const functionUrl = readFunctionUrl({ resources, invocations, faults });
+  const alarms = readAlarms(resources, faults);
   throwFaults(stackName, faults);
   const tables = [...resources.ofType('AWS::DynamoDB::Table'), ...resources.ofType('AWS::DynamoDB::GlobalTable')];
   return {
@@ -70,6 +73,7 @@ export function readStackModel(assembly: StackAssembly, endpoints: LocalEndpoint
     routes,
     functionUrl,
     apiId: api?.ref ?? 'local',
+    alarms,
     keyArns: keys.arns,
     keyByResource: keys.byResource,
     partitionKeys: Object.fromEntries(

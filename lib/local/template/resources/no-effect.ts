@@ -10,7 +10,7 @@ const withoutEffect = (service: string): ResourceType => ({
   attributes: { Arn: ({ name }) => arn(service, name) },
 });
 
-/** Alarms do not fire here, so topics publish nothing; a subscriber inside the stack would silently receive nothing. */
+/** Topics publish nothing here; a subscriber inside the stack would silently receive nothing. */
 const subscriptionProperties = z.strictObject({
   Protocol: z.enum(['email', 'email-json', 'sms', 'http', 'https']),
   TopicArn: noLocalEffect,
@@ -21,7 +21,6 @@ const subscriptionProperties = z.strictObject({
 
 export const typesWithoutEffect: Readonly<Record<string, ResourceType>> = {
   'AWS::CDK::Metadata': withoutEffect('cdk'),
-  'AWS::CloudWatch::Alarm': withoutEffect('cloudwatch'),
   'AWS::CloudWatch::CompositeAlarm': withoutEffect('cloudwatch'),
   'AWS::CloudWatch::Dashboard': withoutEffect('cloudwatch'),
   'AWS::KMS::Alias': withoutEffect('kms'),
