@@ -25,6 +25,9 @@ function focusPlace(place: HTMLElement): void {
   target.focus();
 }
 
+/** How long a button may be off before something else gets its focus. */
+const patienceMs = 1_500;
+
 const isLost = () => document.activeElement === null || document.activeElement === document.body;
 const isPossible = (element: HTMLElement) => element.isConnected && !element.matches(':disabled');
 
@@ -45,13 +48,33 @@ export function keepFocus(root: HTMLElement): void {
       if (isLost() && last?.element === target && isPossible(last.element)) last = undefined;
     });
   });
+  let awaited: Focused | undefined;
+  /** A button that is off, and what has its focus meanwhile. */
+  let lent: { readonly element: HTMLElement; readonly to: Element | null } | undefined;
+  const giveToPlace = ({ within }: Focused) => {
+    const place = within.find(({ isConnected }) => isConnected) ?? root.querySelector<HTMLElement>('main');
+    if (place !== null) focusPlace(place);
+  };
+  /** A call that runs switches its button off, and on again. What stays off cannot keep the focus. */
+  const wait = (lost: Focused) => {
+    if (awaited === lost) return;
+    awaited = lost;
+    setTimeout(() => {
+      awaited = undefined;
+      if (last !== lost || !isLost() || isPossible(lost.element)) return;
+      giveToPlace(lost);
+      lent = { element: lost.element, to: document.activeElement };
+    }, patienceMs);
+  };
   new MutationObserver(() => {
-    if (last === undefined || !isLost()) return;
-    const { element, within } = last;
-    if (isPossible(element)) element.focus();
-    else if (!element.isConnected) {
-      const place = within.find(({ isConnected }) => isConnected) ?? root.querySelector<HTMLElement>('main');
-      if (place !== null) focusPlace(place);
+    if (lent !== undefined && isPossible(lent.element)) {
+      if (document.activeElement === lent.to) lent.element.focus();
+      lent = undefined;
     }
+    if (last === undefined) return;
+    if (isPossible(last.element)) {
+      if (isLost()) last.element.focus();
+    } else if (last.element.isConnected) wait(last);
+    else if (isLost()) giveToPlace(last);
   }).observe(root, { childList: true, subtree: true, attributes: true, attributeFilter: ['disabled'] });
 }

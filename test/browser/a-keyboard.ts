@@ -236,12 +236,15 @@ export interface Walk {
 export async function walk({ page, press, focused }: Hands): Promise<Walk> {
   const stops = new Map<number, Stop>();
   const faults: string[] = [];
-  let before = 0;
+  let before = -1;
+  let ends = 0;
   for (let presses = 0; presses < mostStops; presses += 1) {
     const stop = await focused();
     // A field for times has several parts, at each of which Tab stops.
     if (stop.id !== before) {
-      if (stops.has(stop.id) || (stop.id === 0 && stops.size > 0)) break;
+      // From the last stop, Tab leads out of the page, and then to its first.
+      if (stop.id === 0) ends += 1;
+      if (stops.has(stop.id) || ends === 2) break;
       if (stop.id !== 0) {
         stops.set(stop.id, stop);
         if (stop.unseen !== '') faults.push(`${stop.kind} "${stop.name}": ${stop.unseen}`);

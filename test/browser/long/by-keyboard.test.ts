@@ -22,7 +22,7 @@ let things: Things;
 let opened: ConsolePage;
 let hands: Hands;
 beforeAll(async () => {
-  const { call, account, subscriber, github } = running();
+  const { call, account, subscriber, github, eventually } = running();
   const acme = await furnishEngine(running(), 'acme');
   things = { acme, busy: { subscription: 'sub_busy' } };
   // What actions remove.
@@ -37,6 +37,14 @@ beforeAll(async () => {
     tenant: 'acme',
     scopes: ['events:read'],
     return_url: 'https://app.example.com/',
+  });
+  // What an endpoint has refused for good.
+  const refusing = await subscriber({ id: 'sub_refusing', retry: { schedule_seconds: [1] } });
+  refusing.answer((_, response) => response.writeHead(500).end('out of order'));
+  await github(acme.account.url, { issue: 4 });
+  await eventually(async () => {
+    const { body } = await call('GET', '/v1/subscriptions/sub_refusing/deliveries?state=exhausted');
+    return body.data.length === 1;
   });
   // Enough for a replay that can be cancelled.
   const { url } = await account('github', { tenant: 'busy' });

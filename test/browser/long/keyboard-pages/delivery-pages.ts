@@ -1,6 +1,7 @@
 import { confirm, confirmed, copied, filtered, type KeyboardPage } from '../keyboard-steps.ts';
 
 const events = /^evt_/;
+const requests = /^(Show its request|Its request is shown below)$/;
 
 /** Deliveries and errors. */
 export const deliveryPages: readonly KeyboardPage[] = [
@@ -26,7 +27,7 @@ export const deliveryPages: readonly KeyboardPage[] = [
     path: ({ acme }) => `/deliveries/${acme.delivery}`,
     names: {
       link: [events, /./],
-      button: ['Redeliver…', 'Its request is shown below', 'Copy as curl', 'Copy', 'Copy as it is sent'],
+      button: ['Redeliver…', requests, 'Copy as curl', 'Copy', 'Copy as it is sent'],
       disclosure: ['Signature explained'],
       region: [/./],
     },
@@ -43,14 +44,7 @@ export const deliveryPages: readonly KeyboardPage[] = [
     path: ({ acme }) => `/deliveries/${acme.failedDelivery}`,
     names: {
       link: [events, /./],
-      button: [
-        'Retry now',
-        'Cancel the delivery…',
-        /^(Show its request|Its request is shown below)$/,
-        'Copy as curl',
-        'Copy',
-        'Copy as it is sent',
-      ],
+      button: ['Retry now', 'Cancel the delivery…', requests, 'Copy as curl', 'Copy', 'Copy as it is sent'],
       disclosure: ['Signature explained'],
       region: [/./],
     },
@@ -79,13 +73,13 @@ export const deliveryPages: readonly KeyboardPage[] = [
     names: {
       link: [/^sub_/, 'Latest delivery', 'All of these deliveries'],
       choice: ['Time', 'Subscription'],
-      button: [/^Replay… Status 503/],
+      button: [/^Replay… Status 500/],
       region: [/^Beginning of the latest answer/],
     },
     actions: {
       replay: async (user) => {
         const { hands } = user;
-        await hands.push(/^Replay… Status 503/);
+        await hands.push(/^Replay… Status 500/);
         await hands.sees(/events in the window would be sent/);
         await user.examine('Replay failed deliveries', { button: ['Close', 'Count again', /^Replay \d/] });
         await hands.push('Count again');

@@ -40,9 +40,11 @@ export const eventPages: readonly KeyboardPage[] = [
         await hands.type('Types', 'record:deleted');
         await hands.press('Enter');
         await hands.address(/types=record%3Adeleted/);
+        await hands.sees('There are no such events in the last 1h.');
         await hands.push('Look at the last day');
         await hands.address(/since=24h/);
         await hands.keepsFocus('another time is chosen');
+        await hands.sees('There are no such events in the last 24h.');
         await hands.push('Look from the beginning');
         await hands.address(/since=beginning/);
         await hands.keepsFocus('another time is chosen');

@@ -73,11 +73,11 @@ export const subscriptionTabPages: readonly KeyboardPage[] = [
         await hands.push('Count first');
         await hands.isAt('button', 'Count again');
         await hands.push(/^Replay \d/);
-        await hands.sees(/is running/);
+        await hands.sees(/Replay rpl_\w+ is running/);
         await hands.keepsFocus('the replay is started');
         await hands.push('Cancel…');
         await confirmed(user, 'Cancel this replay', confirm('Cancel the replay'), 'Cancel the replay');
-        await hands.sees(/was cancelled/);
+        await hands.sees(/Replay rpl_\w+ was cancelled/);
         await hands.keepsFocus('the replay is cancelled');
       },
     },
