@@ -1,11 +1,12 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ApiProblem } from '../engine-client.ts';
 import { useAction } from '../queries.ts';
 import { base, hasEnded, session, signInWithCode, signInWithKey, signOut } from '../session.ts';
 import { Dialog } from '../ui/dialog.tsx';
+import { isFaulty } from '../ui/faulty.tsx';
 import { faultsAt, TextField } from '../ui/field.tsx';
+import { focusFault } from '../ui/focus-fault.ts';
 import { useKeyProblem } from '../ui/key-problem.ts';
-import { FormProblem } from '../ui/other-faults.tsx';
 import { Problem } from '../ui/problem.tsx';
 
 const isPartner = base !== '/console';
@@ -14,8 +15,13 @@ function KeyForm() {
   const [key, setKey] = useState('');
   const enter = useAction(async (_, given: string) => signInWithKey(given));
   const problem = useKeyProblem(enter.problem);
+  const form = useRef<HTMLFormElement>(null);
+  useEffect(() => {
+    if (isFaulty(problem)) focusFault(form.current);
+  }, [problem]);
   return (
     <form
+      ref={form}
       onSubmit={(event) => {
         event.preventDefault();
         void enter.run(key);
@@ -31,7 +37,7 @@ function KeyForm() {
         hint="It is exchanged for a token of one hour, which only this tab keeps."
         faults={faultsAt(problem, 'key')}
       />
-      <FormProblem problem={problem} beside={['key']} />
+      {isFaulty(problem) ? null : <Problem problem={problem} />}
       <button type="submit" class="primary" disabled={enter.isRunning}>
         {enter.isRunning ? 'Signing in…' : 'Sign in'}
       </button>

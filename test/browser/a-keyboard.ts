@@ -107,7 +107,6 @@ const mostStops = 400;
 
 export interface Hands {
   readonly page: Page;
-  /** What has the focus. */
   readonly focused: () => Promise<Stop>;
   /** Press a key, such as `Enter` or `Control+k`. */
   readonly press: (key: string) => Promise<void>;
@@ -115,7 +114,6 @@ export interface Hands {
   readonly to: (kind: Kind, name: string | RegExp) => Promise<Stop>;
   /** Go to a button, and press it. */
   readonly push: (name: string | RegExp, key?: 'Enter' | 'Space') => Promise<void>;
-  /** Go to a link, and follow it. */
   readonly follow: (name: string | RegExp) => Promise<void>;
   /** Go to a field, and replace its text. */
   readonly type: (name: string | RegExp, text: string) => Promise<void>;
@@ -125,14 +123,14 @@ export interface Hands {
   readonly dialog: (title: string | RegExp) => Promise<void>;
   /** Wait until no dialog is open, and the focus is where one can go on. */
   readonly closed: () => Promise<void>;
-  /** Wait until the address fits. */
   readonly address: (wanted: RegExp) => Promise<void>;
-  /** Wait for a text. */
   readonly sees: (text: string | RegExp) => Promise<void>;
   /** Fails when nothing has the focus, once the page has come to rest. */
   readonly keepsFocus: (after: string) => Promise<void>;
   /** Fails when something else than this has the focus. */
   readonly isAt: (kind: Kind, name: string | RegExp) => Promise<void>;
+  /** Wait until a field has the focus because its value was refused. */
+  readonly isRefused: (name: string | RegExp) => Promise<void>;
 }
 
 const fits = (wanted: string | RegExp, name: string) =>
@@ -175,13 +173,15 @@ export async function handsOn(page: Page): Promise<Hands> {
       await to('choice', name);
       await page.keyboard.type(option);
     },
-    dialog: async (title) => void (await page.getByRole('dialog', { name: title }).last().waitFor()),
+    dialog: (title) => page.getByRole('dialog', { name: title }).last().waitFor(),
     async closed() {
       await page.getByRole('dialog').first().waitFor({ state: 'detached' });
       await hands.keepsFocus('the dialog');
     },
-    address: async (wanted) => void (await expect.poll(() => page.url(), { timeout: patienceMs }).toMatch(wanted)),
-    sees: async (text) => void (await page.getByText(text).first().waitFor()),
+    address: async (wanted) => {
+      await expect.poll(() => page.url(), { timeout: patienceMs }).toMatch(wanted);
+    },
+    sees: (text) => page.getByText(text).first().waitFor(),
     async keepsFocus(after) {
       await expect
         .poll(async () => (await focused()).id, { message: `the focus is lost after ${after}`, timeout: patienceMs })
@@ -197,6 +197,10 @@ export async function handsOn(page: Page): Promise<Hands> {
           { timeout: patienceMs },
         )
         .toBe('there');
+    },
+    async isRefused(name) {
+      await page.locator('[aria-invalid="true"]:focus').waitFor();
+      await hands.isAt('field', name);
     },
   };
   return hands;
@@ -285,7 +289,7 @@ async function tried(
       'document.activeElement.selectedIndex === document.activeElement.options.length - 1',
     );
     const [key, back] = isLast ? ['ArrowUp', 'ArrowDown'] : ['ArrowDown', 'ArrowUp'];
-    return count < 2 || (await changes(key as string, back as string)) ? [] : fault;
+    return count < 2 || (await changes(key, back)) ? [] : fault;
   }
   if (stop.kind !== 'field') return [];
   const type = await page.evaluate<string>('document.activeElement.type');

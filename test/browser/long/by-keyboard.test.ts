@@ -209,7 +209,7 @@ describe('the frame', () => {
     await hands.type('API key', 'tk_wrong_wrong');
     await hands.press('Enter');
     await hands.sees('The key is not valid');
-    await hands.isAt('field', 'API key');
+    await hands.isRefused('API key');
     await hands.type('API key', localAdminKey);
     await hands.push('Sign in');
     await hands.page.getByRole('button', { name: 'Sign out' }).waitFor();

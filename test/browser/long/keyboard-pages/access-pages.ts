@@ -20,7 +20,7 @@ export const accessPages: readonly KeyboardPage[] = [
         await hands.type('Name', 'typed');
         await hands.type('Your API key', 'tk_wrong_wrong');
         await hands.press('Enter');
-        await hands.isAt('field', 'Your API key');
+        await hands.isRefused('Your API key');
         await typedKey(user, 'Create');
         await hands.isAt('button', 'Create a key');
         await copied('Copy')(user);

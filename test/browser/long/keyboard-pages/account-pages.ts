@@ -48,7 +48,7 @@ export const accountPages: readonly KeyboardPage[] = [
         await hands.type('signing_secret', 's3cret');
         await hands.choose('Kind', 'None');
         await hands.push('Connect');
-        await hands.isAt('field', 'Id (optional)');
+        await hands.isRefused('Id (optional)');
         await hands.type('Id (optional)', 'acc_typed');
         await hands.push('Connect');
         await hands.sees('has been created');

@@ -76,7 +76,7 @@ export const accountTabPages: readonly KeyboardPage[] = [
         });
         await user.hands.type(/^Share of/, '900');
         await user.hands.push('Store');
-        await user.hands.isAt('field', /^Share of/);
+        await user.hands.isRefused(/^Share of/);
         await user.hands.type(/^Share of/, '50');
         await user.hands.press('Enter');
         await user.hands.closed();

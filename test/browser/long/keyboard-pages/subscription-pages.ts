@@ -37,7 +37,7 @@ export const subscriptionPages: readonly KeyboardPage[] = [
     actions: {
       'create, after a fault': async ({ hands, things }) => {
         await hands.push('Create the subscription');
-        await hands.isAt('field', 'Address');
+        await hands.isRefused('Address');
         await hands.type('Address', things.acme.receiver.url);
         await hands.type('Id', 'sub_typed');
         await hands.to('disclosure', 'Choose from what is known');
@@ -95,7 +95,7 @@ export const subscriptionPages: readonly KeyboardPage[] = [
         await hands.press('Enter');
         await hands.type('Filter', 'data.(');
         await hands.push('Save the changes');
-        await hands.isAt('field', 'Filter');
+        await hands.isRefused('Filter');
         await hands.type('Filter', 'true');
         await hands.push('Save the changes');
         await hands.sees('Saved: filter.');

@@ -39,7 +39,7 @@ export const syncPages: readonly KeyboardPage[] = [
         await hands.choose('Runs', 'At an interval');
         await hands.type('Interval', 'often');
         await hands.press('Enter');
-        await hands.isAt('field', 'Interval');
+        await hands.isRefused('Interval');
         await hands.type('Interval', '10m');
         await hands.press('Enter');
         await hands.closed();
