@@ -108,6 +108,8 @@ export const subscriptionTabPages: readonly KeyboardPage[] = [
         const { hands } = user;
         await hands.choose('Options of a subscription', 'Good one');
         await hands.address(/subscription=sub_acme/);
+        // What is stored fills the fields when it arrives.
+        await hands.page.getByRole('button', { name: /^Save to sub_acme/ }).waitFor();
         await hands.type('Filter', 'data.id = "0"');
         await hands.sees('The filter does not pass this event.');
         await hands.push(/^Save to sub_acme…/);
