@@ -93,7 +93,7 @@ function nameOf(value: unknown): string {
 }
 
 /** CDK ends a logical id with eight digits of a hash of its path. */
-function withoutHash(id: string): string {
+export function withoutHash(id: string): string {
   return id.replace(/[0-9A-F]{8}$/, '');
 }
 

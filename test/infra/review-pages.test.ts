@@ -1,9 +1,15 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { permissionReasons } from './permission-reasons.ts';
-import { permissionsOf, table } from './review-tables.ts';
+import { permissionsOf, table, withoutHash } from './review-tables.ts';
 import { synthesize } from './synthesized-stage.ts';
 
-const permissions = permissionsOf(synthesize('prod'));
+/*
+ * Pages that people review: they are held to the template of prod.
+ */
+
+const prod = synthesize('prod');
+const permissions = permissionsOf(prod);
 const isOwnLog = ({ role, resource }: { role: string; resource: string }) =>
   resource === `${role.replace(/Role$/, '')}Logs`;
 
@@ -42,9 +48,21 @@ test('the page of permissions is that of the template', async () => {
   });
   const head = `# Permissions
 
-What each role of the stack may do, in prod, and why. \`npx vitest run -u --project infra test/infra/permissions-page.test.ts\` writes this page from the CloudFormation template and the reasons in \`test/infra/permission-reasons.ts\`; the test fails when they differ. Names are logical ids without their hash. The local runner [enforces the same permissions](../decisions/2026-11-22-runner-enforces-permissions.md).
+What each role of the stack may do, in prod, and why. \`npx vitest run -u --project infra test/infra/review-pages.test.ts\` writes this page from the CloudFormation template and the reasons in \`test/infra/permission-reasons.ts\`; the test fails when they differ. Names are logical ids without their hash. The local runner [enforces the same permissions](../decisions/2026-11-22-runner-enforces-permissions.md).
 
 No role may use all actions of a service, and none has a wildcard resource, except for the objects of a named bucket. Nothing can read or delete an entry of the audit's bucket.
 `;
   await expect(`${head}\n${sections.join('\n')}`).toMatchFileSnapshot('../../docs/operate/permissions.md');
+});
+
+test('every store of the template is on the page about data use', () => {
+  const page = readFileSync(new URL('../../docs/operate/data-use.md', import.meta.url), 'utf8');
+  const isStore = /^AWS::(DynamoDB::Table|S3::Bucket|SQS::Queue|Logs::LogGroup|SNS::Topic|KMS::Key)$/;
+  const stores = Object.entries(prod.resources)
+    .filter(([, { Type }]) => isStore.test(Type))
+    .map(([id]) => withoutHash(id));
+  const named = [...page.matchAll(/^(?:### |\| )(`[^|]*`)/gm)]
+    .flatMap(([, cell = '']) => [...cell.matchAll(/`(\w+)`/g)].map(([, name = '']) => name))
+    .filter((name) => /(?:Table|Bucket|Queue|DeadLetters|Logs|Topic|Key)$/.test(name) && /^[A-Z]/.test(name));
+  expect(new Set(named)).toEqual(new Set(stores));
 });
