@@ -165,7 +165,7 @@ async function start(
   const { machineLoad = createMachineLoad(), accountConcurrency = defaultAccountConcurrency } = options;
   const assembly = await readStackAssembly(options.assemblyDir, options.stackName);
   const clock = createEngineClock();
-  let admit = async (_: Caller): Promise<void> => {};
+  let admit: (session: Caller) => Promise<void> = async () => {};
   const servers = await startServers(options, clock, (session) => admit(session), undo);
   const { eventBus, http, functionUrl } = servers;
   const emulators = endpointsOf(servers);
@@ -225,11 +225,7 @@ async function start(
     alarms: () => watch.evaluate(),
     busEvents: () => eventBus.events(),
     clientConfig,
-    subscribers: {
-      createRole: (role) => servers.roleService.createRole(role),
-      createStream: (streamArn) => servers.streamService.createStream(streamArn),
-      records: () => servers.streamService.records(),
-    },
+    subscribers: subscribersOf(servers),
     environment: (name) => find(name).model.environment,
     invocations: (name) => find(name).counts(),
     invoke: (name, event) => find(name).invoke(event),
@@ -239,6 +235,14 @@ async function start(
     enableSchedules: (isEnabled) => schedules.forEach((schedule) => schedule.enable(isEnabled)),
     advanceClock: (ms) => advanceClock(ms, clock, servers, schedules, watch),
     stop,
+  };
+}
+
+function subscribersOf({ roleService, streamService }: Servers): LocalEngine['subscribers'] {
+  return {
+    createRole: (role) => roleService.createRole(role),
+    createStream: (arn) => streamService.createStream(arn),
+    records: () => streamService.records(),
   };
 }
 

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { SignatureV4 } from '@smithy/signature-v4';
 import { SigningSha256 } from '../../lambdas/adapters/aws/client-settings.ts';
@@ -38,18 +38,23 @@ export async function startAwsStandIn(): Promise<AwsStandIn> {
   const requests: AwsRequest[] = [];
   const known = new Map<string, AwsCredentials>();
   let answer: (request: AwsRequest) => AwsAnswer = () => ({ status: 200, body: '{}' });
-  const serve = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const serve = async (incoming: IncomingMessage): Promise<AwsAnswer> => {
     const chunks: Buffer[] = [];
     for await (const chunk of incoming) chunks.push(chunk as Buffer);
     const body = Buffer.concat(chunks).toString('utf8');
     const headers = Object.fromEntries(Object.entries(incoming.headers).map(([name, value]) => [name, String(value)]));
     const signed = await verify(headers, body, known);
-    const request = signed && { ...signed, target: headers['x-amz-target'], body };
-    if (request !== undefined) requests.push(request);
-    const { status, body: text, delayMs = 0 } = request === undefined ? invalid : answer(request);
-    setTimeout(() => response.writeHead(status).end(text), delayMs);
+    if (signed === undefined) return invalid;
+    const request = { ...signed, target: headers['x-amz-target'], body };
+    requests.push(request);
+    return answer(request);
   };
-  const server = createServer((incoming, response) => void serve(incoming, response));
+  const server = createServer((incoming, response) => {
+    serve(incoming).then(
+      ({ status, body, delayMs = 0 }) => setTimeout(() => response.writeHead(status).end(body), delayMs),
+      () => response.destroy(),
+    );
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

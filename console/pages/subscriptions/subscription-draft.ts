@@ -249,7 +249,7 @@ export function creationOf(draft: Draft, isForAll: boolean): NewSubscription {
     ...Object.fromEntries(given),
     ...(id.trim() === '' ? {} : { id: id.trim() }),
     ...(isForAll ? { tenant: tenant.trim() === '' ? null : tenant.trim() } : {}),
-  } as NewSubscription;
+  };
 }
 
 /** The members that differ from what was stored when the form was opened. */

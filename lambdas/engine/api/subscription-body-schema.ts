@@ -58,13 +58,30 @@ const retry = z
       });
   });
 
+interface Receiver {
+  readonly url?: string | undefined;
+  readonly destination?: DestinationRequest | undefined;
+}
+
 /** `url` is short for a destination of type `http`. */
-function toReceiver({ url, destination }: { url?: string | undefined; destination?: DestinationRequest | undefined }) {
+function toReceiver({ url, destination }: Receiver) {
   if (destination === undefined) return { url };
   return destination.type === 'http' ? { url: destination.url } : { destination };
 }
 
-const oneReceiver = 'give either url or destination';
+function requireReceiver({ url, destination }: Receiver, context: z.core.$RefinementCtx): void {
+  if (url === undefined && destination === undefined)
+    context.addIssue({
+      code: 'custom',
+      path: ['url'],
+      message: 'expected string, the URL to post to; or a destination',
+    });
+}
+
+function refuseTwoReceivers({ url, destination }: Receiver, context: z.core.$RefinementCtx): void {
+  if (url !== undefined && destination !== undefined)
+    context.addIssue({ code: 'custom', path: ['destination'], message: 'give either url or destination' });
+}
 
 function toRetry({ schedule_seconds: waits, max_age_seconds: maxAge }: z.output<typeof retry>) {
   return {
@@ -101,29 +118,11 @@ export function subscriptionBody(nowMs: number) {
       ...shapingSchema.shape,
     })
     .superRefine(checkEndpoint(nowMs))
-    .superRefine(({ url, destination }, context) => {
-      if ((url === undefined) === (destination === undefined))
-        context.addIssue({
-          code: 'custom',
-          path: [destination === undefined ? 'url' : 'destination'],
-          message: destination === undefined ? 'expected string, the URL to post to; or a destination' : oneReceiver,
-        });
-    })
+    .superRefine(requireReceiver)
+    .superRefine(refuseTwoReceivers)
     .transform((body) => {
-      const {
-        id,
-        url,
-        destination,
-        tenant,
-        description,
-        metadata,
-        types,
-        resources,
-        integrations,
-        accounts,
-        ordering,
-        ...rest
-      } = body;
+      const { id, tenant, url, destination, ordering, ...others } = body;
+      const { description, metadata, types, resources, integrations, accounts, ...rest } = others;
       const { rate_per_second, concurrency, retry, disable_after_seconds, signatures, ...settings } = rest;
       const { auth, headers, client_certificate, timeout_seconds, ...shaping } = settings;
       const request = {
@@ -190,11 +189,10 @@ export function subscriptionPatch(nowMs: number) {
       envelope: change(shapingFields.envelope.unwrap()),
       schema_versions: change(shapingFields.schema_versions.unwrap()),
     })
-    .superRefine(({ url, destination, client_certificate }, context) => {
-      checkEndpoint(nowMs)(client_certificate ? { client_certificate } : {}, context);
-      if (url !== undefined && destination !== undefined)
-        context.addIssue({ code: 'custom', path: ['destination'], message: oneReceiver });
-    })
+    .superRefine(({ client_certificate }, context) =>
+      checkEndpoint(nowMs)(client_certificate ? { client_certificate } : {}, context),
+    )
+    .superRefine(refuseTwoReceivers)
     .transform((body) => {
       const { url, destination, description, metadata, types, resources, integrations, accounts, ...others } = body;
       const { ordering, signatures, ...rest } = others;

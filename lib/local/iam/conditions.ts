@@ -30,7 +30,7 @@ export function readConditions(block: unknown): readonly Condition[] | undefined
     for (const [key, value] of Object.entries(tests)) {
       const values = [value].flat();
       if (!keys.includes(key.toLowerCase()) || !values.every((one) => typeof one === 'string')) return undefined;
-      conditions.push({ operator, key: key.toLowerCase(), values: values as string[] });
+      conditions.push({ operator, key: key.toLowerCase(), values });
     }
   }
   return conditions;

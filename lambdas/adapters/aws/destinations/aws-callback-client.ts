@@ -25,10 +25,6 @@ const types: { readonly [Type in AwsDestination['type']]: DestinationType<Extrac
   kinesis: kinesisDestination,
 };
 
-function typeOf({ type }: AwsDestination): DestinationType<AwsDestination> {
-  return types[type];
-}
-
 /** Sends messages to queues, buses and streams, each with the role of its subscription. */
 export function createAwsCallbackClient(
   clock: Clock,
@@ -40,10 +36,13 @@ export function createAwsCallbackClient(
   const post = createSignedPost(createConfinedPost(policy, createEndpointPools(policy, clock), clock), clock);
   const roles = createAssumedRoles(post, clock, options);
 
-  async function send(request: CallbackRequest, { destination, labels }: NonNullable<CallbackRequest['message']>) {
+  async function send(
+    request: CallbackRequest,
+    { destination, labels }: NonNullable<CallbackRequest['message']>,
+  ): Promise<CallbackOutcome> {
     const startedMs = clock.nowMs();
     const { timeoutMs = limits.callbackTimeoutMs, late } = request;
-    const type = typeOf(destination);
+    const type: DestinationType<AwsDestination> = types[destination.type];
     const place = placeOf(destination);
     if (place === undefined) return notComposed('the destination is not an address in AWS');
     const call = type.compose(destination, { headers: request.headers, body: request.body, labels });
@@ -72,10 +71,8 @@ export function createAwsCallbackClient(
   }
 
   return {
-    post: async (request): Promise<CallbackOutcome> =>
-      request.message === undefined
-        ? notComposed('the callback is no message')
-        : ((await send(request, request.message)) as CallbackOutcome),
+    post: async (request) =>
+      request.message === undefined ? notComposed('the callback is no message') : send(request, request.message),
   };
 }
 

@@ -8,6 +8,12 @@ const timeBytes = 14;
 /** A bus writes the detail anew, so that a signature of its text would not verify. */
 const leftOut = new Set(['webhook-signature', 'user-agent']);
 
+interface EntryResult {
+  readonly EventId?: string;
+  readonly ErrorCode?: string;
+  readonly ErrorMessage?: string;
+}
+
 /** Sends the body of a callback as the detail of an event, with the headers in its member `tributary`. */
 export const eventbridgeDestination: DestinationType<EventBridgeDestination> = {
   service: 'events',
@@ -33,10 +39,8 @@ export const eventbridgeDestination: DestinationType<EventBridgeDestination> = {
     };
   },
   errorIn(answer) {
-    const { Entries: [entry] = [] } = (answer ?? {}) as {
-      readonly Entries?: readonly Readonly<Record<string, unknown>>[];
-    };
-    if (entry?.['EventId'] !== undefined) return undefined;
-    return { code: String(entry?.['ErrorCode'] ?? 'NoResult'), message: String(entry?.['ErrorMessage'] ?? '') };
+    const { Entries: [entry] = [] } = (answer ?? {}) as { readonly Entries?: readonly EntryResult[] };
+    if (entry?.EventId !== undefined) return undefined;
+    return { code: entry?.ErrorCode ?? 'NoResult', message: entry?.ErrorMessage ?? '' };
   },
 };

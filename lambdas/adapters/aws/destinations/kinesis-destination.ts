@@ -9,7 +9,8 @@ export const kinesisDestination: DestinationType<KinesisDestination> = {
   service: 'kinesis',
   action: 'kinesis:PutRecord',
   usesCallersKey: true,
-  compose({ stream_arn }, { headers: { 'user-agent': _, ...headers }, body, labels: { key } }) {
+  compose({ stream_arn }, { headers: all, body, labels: { key } }) {
+    const { 'user-agent': _, ...headers } = all;
     const data = Buffer.from(`{"headers":${JSON.stringify(headers)},"body":${body}}`);
     const sizeBytes = data.byteLength + Buffer.byteLength(key);
     if (sizeBytes > maxBytes) return tooLarge(sizeBytes, maxBytes, 'a stream');
