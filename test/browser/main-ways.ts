@@ -163,3 +163,45 @@ test('by keyboard alone: find a subscription, disable it, and go to another page
   await page.getByRole('heading', { name: 'Syncs', level: 1 }).waitFor();
   expect(faults).toEqual([]);
 });
+
+test('send to a queue in an AWS account, with the policies of its role to copy', async () => {
+  const { page, goto, faults } = await inBrowser().asOperator();
+  await goto('/subscriptions/new?tenant=acme');
+  await page.getByLabel('Send events to').selectOption('A queue in your AWS account (SQS)');
+  await page.getByLabel('Id', { exact: true }).fill('sub_queue');
+  await page.getByLabel('URL of the queue').fill('https://example.com/orders');
+  await page.getByLabel('ARN of the role').fill('arn:aws:iam::222222222222:role/tributary-events');
+  await page.getByRole('button', { name: 'Create the subscription' }).click();
+  await page.getByText('expected the URL of a queue').waitFor();
+  await page.getByLabel('URL of the queue').fill('https://sqs.eu-west-1.amazonaws.com/222222222222/orders');
+  await page.getByRole('button', { name: 'Create the subscription' }).click();
+  await page.getByRole('region', { name: 'Trust policy of the role' }).waitFor();
+  const { body } = await running().call('GET', '/v1/subscriptions/sub_queue');
+  const trust = await page.getByRole('region', { name: 'Trust policy of the role' }).textContent();
+  expect(JSON.parse(trust ?? '').Statement).toMatchObject([
+    {
+      Principal: { AWS: body.destination.principal },
+      Condition: { StringEquals: { 'sts:ExternalId': body.destination.external_id } },
+    },
+  ]);
+  const permissions = await page.getByRole('region', { name: 'Permissions of the role' }).textContent();
+  expect(JSON.parse(permissions ?? '').Statement).toEqual([
+    { Effect: 'Allow', Action: 'sqs:SendMessage', Resource: 'arn:aws:sqs:eu-west-1:222222222222:orders' },
+  ]);
+
+  // The stored subscription, in the form again.
+  await goto('/subscriptions/sub_queue?tab=edit');
+  await page.getByRole('region', { name: 'Trust policy of the role' }).waitFor();
+  await page.getByLabel('Send events to').selectOption('An event bus in your AWS account (EventBridge)');
+  await page.getByLabel('ARN of the event bus').fill('arn:aws:events:eu-west-1:222222222222:event-bus/orders');
+  await page.getByRole('button', { name: 'Save the changes' }).click();
+  await page.getByText('Saved: destination.').waitFor();
+  expect((await running().call('GET', '/v1/subscriptions/sub_queue')).body.destination).toMatchObject({
+    type: 'eventbridge',
+    external_id: body.destination.external_id,
+  });
+  await goto('/subscriptions/sub_queue?tab=test');
+  await page.getByRole('heading', { name: 'Ordinary event' }).waitFor();
+  expect(await page.getByRole('heading', { name: 'Bad signature' }).count()).toBe(0);
+  expect(faults).toEqual([]);
+});

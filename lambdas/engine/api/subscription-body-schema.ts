@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { limits } from '../../contracts/limits.ts';
 import { type DestinationRequest, destinationSchema } from '../destination/destination-schema.ts';
-import { checkEndpoint, endpointFields } from '../endpoint-auth/endpoint-auth-schema.ts';
+import { checkEndpoint, type EndpointSettings, endpointFields } from '../endpoint-auth/endpoint-auth-schema.ts';
 import { resourcePattern, typePattern } from '../feed/filter-schema.ts';
 import { type ShapingOptions, shapingSchema } from '../shaping/shaping-schema.ts';
 import { identifier, label, metadata, tenantName } from './shared-schema.ts';
@@ -146,6 +146,14 @@ export function subscriptionBody(nowMs: number) {
     });
 }
 
+/** The same check for a patch, whose other members depend on what is stored. */
+function checkCertificate(nowMs: number) {
+  return (
+    { client_certificate: pair }: { readonly client_certificate?: EndpointSettings['client_certificate'] | null },
+    context: z.core.$RefinementCtx,
+  ): void => checkEndpoint(nowMs)(pair ? { client_certificate: pair } : {}, context);
+}
+
 /** A member that may be null, which resets it to its default. */
 function change<T extends z.ZodType>(schema: T) {
   return schema.nullable().optional();
@@ -189,9 +197,7 @@ export function subscriptionPatch(nowMs: number) {
       envelope: change(shapingFields.envelope.unwrap()),
       schema_versions: change(shapingFields.schema_versions.unwrap()),
     })
-    .superRefine(({ client_certificate }, context) =>
-      checkEndpoint(nowMs)(client_certificate ? { client_certificate } : {}, context),
-    )
+    .superRefine(checkCertificate(nowMs))
     .superRefine(refuseTwoReceivers)
     .transform((body) => {
       const { url, destination, description, metadata, types, resources, integrations, accounts, ...others } = body;
