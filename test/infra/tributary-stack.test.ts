@@ -324,8 +324,36 @@ describe('permissions', () => {
     expect(actions.filter((action) => action.includes('*'))).toEqual([]);
   });
 
+  test('only the functions that send may assume roles: of other accounts, with the prefix and an external id', () => {
+    const partition = { Ref: 'AWS::Partition' };
+    const account = { Ref: 'AWS::AccountId' };
+    const allow = {
+      Effect: 'Allow',
+      Action: 'sts:AssumeRole',
+      Resource: { 'Fn::Join': ['', ['arn:', partition, ':iam::*:role/tributary-*']] },
+      Condition: { StringLike: { 'sts:ExternalId': 'tributary-*' } },
+    };
+    const deny = {
+      Effect: 'Deny',
+      Action: 'sts:AssumeRole',
+      Resource: { 'Fn::Join': ['', ['arn:', partition, ':iam::', account, ':role/*']] },
+    };
+    const assuming = (stage: SynthesizedStage) =>
+      statementsOf(stage, 'AWS::IAM::Policy').filter(([, { Action }]) => list(Action).includes('sts:AssumeRole'));
+    for (const holder of ['Api', 'Deliver', 'Drain'])
+      expect(
+        assuming(dev).flatMap(([id, statement]) => (id.startsWith(holder) ? [statement] : [])),
+        holder,
+      ).toEqual([allow, deny]);
+    expect(assuming(dev)).toHaveLength(6);
+    const inOwnAccount = assuming(synthesize('dev', { ownAccountDestinations: 'true' }));
+    expect(inOwnAccount.map(([, statement]) => statement)).toEqual([allow, allow, allow]);
+  });
+
   test('no role has a wildcard resource, except for the objects of a named bucket', () => {
     for (const [id, { Action, Resource }] of statementsOf(dev, 'AWS::IAM::Policy')) {
+      // The test before this one.
+      if (list(Action).includes('sts:AssumeRole')) continue;
       for (const resource of list(Resource)) {
         const wildcard = JSON.stringify(resource).includes('*');
         if (!wildcard) continue;
@@ -520,6 +548,7 @@ describe('permissions', () => {
     /** The actions of each function on the resources of this name. */
     const actionsOn = (name: RegExp): Readonly<Record<string, readonly string[]>> => {
       const allowed = statementsOf(dev, 'AWS::IAM::Policy').flatMap(([id, { Effect, Action, Resource }]) => {
+        if (list(Action).includes('sts:AssumeRole')) return [];
         expect(Effect, id).toBe('Allow');
         if (!list(Resource).some((one) => name.test(target(one) ?? ''))) return [];
         const role = target(dev.resources[id]?.Properties['Roles'][0]);
