@@ -46,6 +46,7 @@ const exhaustions: Readonly<Record<string, string>> = {
   gone: 'The endpoint answered 410: it wants no more callbacks.',
   'attempts-exhausted': 'All attempts have failed. Only a replay or a redelivery sends it again.',
   'too-old': 'It could not be delivered in the time that the subscription allows.',
+  'too-large': 'The destination takes no message of this size.',
   'event-expired': 'The event expired before it could be delivered.',
 };
 
