@@ -101,7 +101,7 @@ test('a queue in another account gets signed messages, once its role trusts the 
   });
 
   await github(url, { issue: 1 });
-  await vi.waitFor(async () => expect((await deliveriesOf(subscription.id))[0]?.attempts).toHaveLength(1), 10_000);
+  await eventually(async () => ((await deliveriesOf(subscription.id))[0]?.attempts.length ?? 0) > 0);
   const [refused] = await deliveriesOf(subscription.id);
   expect(refused?.attempts[0]).toMatchObject({
     status: null,
@@ -246,7 +246,7 @@ test('fails when a tenant names the role of another tenant, even with its queue'
   const mallory = await subscribe('mallory', destination);
   expect(mallory.destination.external_id).not.toBe(victim.destination.external_id);
   await github(url, { issue: 8 });
-  await eventually(async () => (await deliveriesOf(mallory.id))[0]?.attempts.length === 1);
+  await eventually(async () => ((await deliveriesOf(mallory.id))[0]?.attempts.length ?? 0) > 0);
   expect((await deliveriesOf(mallory.id))[0]?.attempts[0]?.error).toContain('STS answered AccessDenied');
   expect(await queue.read()).toEqual([]);
 
