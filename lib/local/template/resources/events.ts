@@ -10,6 +10,7 @@ export const ruleProperties = z.strictObject({
   ),
   Description: noLocalEffect,
   RoleArn: noLocalEffect,
+  Tags: noLocalEffect,
 });
 
 export const ruleType: ResourceType<typeof ruleProperties> = {
