@@ -1,7 +1,11 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../lambdas/contracts/limits.ts';
 import { type ConfigSources, ConfigurationError, loadConfig } from '../../lib/config.ts';
+import { readSettingsFile } from '../../lib/settings/settings-file.ts';
 
 const load = (context: Readonly<Record<string, unknown>> = {}, sources: ConfigSources = {}) =>
   loadConfig((key) => context[key], sources);
@@ -92,6 +96,26 @@ describe('the file of settings', () => {
       logRetentionDays: 14,
       vpcSubnetIds: [],
     });
+  });
+
+  test('is read from the folder of the repository, where there may be none', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tributary-settings-'));
+    try {
+      const url = pathToFileURL(`${folder}/`);
+      expect(readSettingsFile(url)).toBeUndefined();
+      writeFileSync(join(folder, 'tributary.yaml'), text);
+      expect(load({ stage: 'prod' }, { file: readSettingsFile(url) })).toMatchObject({ retentionDays: 90 });
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test.each(['reference/configuration.md', 'operate/deploy.md'])('is valid in every example of docs/%s', (page) => {
+    const markdown = readFileSync(new URL(`../../docs/${page}`, import.meta.url), 'utf8');
+    const examples = [...markdown.matchAll(/^```yaml\n(.*?)^```$/gms)].map(([, example = '']) => example);
+    expect(examples.length).toBeGreaterThan(0);
+    for (const example of examples)
+      for (const stage of ['dev', 'prod', 'local']) expect(faultsOf({ stage }, fileOf(example)), example).toEqual([]);
   });
 
   test('may be empty, or have comments only', () => {
