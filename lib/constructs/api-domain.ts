@@ -1,4 +1,4 @@
-import { DomainName, type IpAddressType, SecurityPolicy } from 'aws-cdk-lib/aws-apigatewayv2';
+import { DomainName, IpAddressType, SecurityPolicy } from 'aws-cdk-lib/aws-apigatewayv2';
 import { Certificate, CertificateValidation } from 'aws-cdk-lib/aws-certificatemanager';
 import { AaaaRecord, ARecord, type IHostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53';
 import { ApiGatewayv2DomainProperties } from 'aws-cdk-lib/aws-route53-targets';
@@ -55,7 +55,8 @@ export class ApiDomain extends Construct {
       new ApiGatewayv2DomainProperties(this.domainName.regionalDomainName, this.domainName.regionalHostedZoneId),
     );
     new ARecord(this, 'Ipv4', { zone, recordName: `${domainName}.`, target });
-    if (ipAddressType === 'dualstack') new AaaaRecord(this, 'Ipv6', { zone, recordName: `${domainName}.`, target });
+    if (ipAddressType === IpAddressType.DUAL_STACK)
+      new AaaaRecord(this, 'Ipv6', { zone, recordName: `${domainName}.`, target });
   }
 
   /** Where a record of the name must lead, if no zone is given. */

@@ -33,7 +33,7 @@ function only(stage: SynthesizedStage, type: string, name = /./): Resource {
 function routesOf(stage: SynthesizedStage, api: 'HttpApi' | 'IngressApi'): string[] {
   return ofType(stage, 'AWS::ApiGatewayV2::Route')
     .filter(([, { Properties }]) => Properties.ApiId.Ref.startsWith(api))
-    .map(([, { Properties }]) => Properties.RouteKey)
+    .map(([, { Properties }]) => String(Properties.RouteKey))
     .sort();
 }
 
@@ -78,9 +78,9 @@ describe('one domain name', () => {
       },
     ]);
     const records = ofType(oneDomain, 'AWS::Route53::RecordSet').map(([, { Properties }]) => Properties);
-    expect(records.map(({ Name, Type, HostedZoneId }) => [Name, Type, HostedZoneId]).sort()).toEqual([
-      ['api.example.com.', 'A', zone.hostedZoneId],
-      ['api.example.com.', 'AAAA', zone.hostedZoneId],
+    expect(records.map(({ Name, Type, HostedZoneId }) => `${Type} ${Name} ${HostedZoneId}`).sort()).toEqual([
+      `A api.example.com. ${zone.hostedZoneId}`,
+      `AAAA api.example.com. ${zone.hostedZoneId}`,
     ]);
     // The zone leads to it: the deployer has no record to create.
     expect(oneDomain.outputs).not.toHaveProperty('DomainTarget');

@@ -92,15 +92,20 @@ export function ingressAnswer(settlement: IngressSettlement, reply?: ReplySpec):
         headers: { 'retry-after': String(Math.max(1, Math.ceil(settlement.retryAfterMs / 1000))) },
         extensions: { reason: settlement.kind },
       });
-    case 'rejected': {
-      const { reason, detail } = settlement;
-      if (reply?.rejected_body === 'none') return { status: reply.rejected_status, headers: {}, body: '' };
-      const why = detail === undefined ? reason : `${reason} (${detail})`;
-      return problemAnswer({
-        status: reply?.rejected_status ?? 401,
-        detail: `The request was not verified: ${why}.`,
-        extensions: { reason },
-      });
-    }
+    case 'rejected':
+      return rejectionAnswer(settlement, reply);
   }
+}
+
+function rejectionAnswer(
+  { reason, detail }: Extract<IngressSettlement, { kind: 'rejected' }>,
+  reply: ReplySpec | undefined,
+): IngressAnswer {
+  if (reply?.rejected_body === 'none') return { status: reply.rejected_status, headers: {}, body: '' };
+  const why = detail === undefined ? reason : `${reason} (${detail})`;
+  return problemAnswer({
+    status: reply?.rejected_status ?? 401,
+    detail: `The request was not verified: ${why}.`,
+    extensions: { reason },
+  });
 }
