@@ -12,7 +12,7 @@ const lambdas = (rooms: string) => `^lambdas/(${rooms})/`;
 const engineReaders = '^lib/(cli|local/simulators|definitions)(/|\\.ts$)';
 /** What composes adapters: each function's runtime, what two runtimes share, and what runs in a process of its own. */
 const runtime =
-  '^lambdas/functions/([^/]+/runtime|(sending|publishing|provider)/[a-z]+\\.runtime|invocation/egress\\.runtime|[a-z-]+\\.child)\\.ts$';
+  '^lambdas/functions/([^/]+/runtime|(sending|publishing|provider)/[a-z]+\\.runtime|invocation/(egress|spans)\\.runtime|[a-z-]+\\.child)\\.ts$';
 
 /** Rooms of the engine in their order: each may import those before it. */
 const engineRooms = [
@@ -167,12 +167,12 @@ export default {
     {
       name: 'functions',
       comment:
-        "functions import flows, ports, contracts, the engine's types, its schemas of what callers write and the API that it describes; runtime.ts, which composes them, adapters and the engine.",
+        "functions import flows, ports, contracts, the engine's types, its schemas of what callers write, the API that it describes and the ids of traces; runtime.ts, which composes them, adapters and the engine.",
       severity: 'error',
       from: { path: '^lambdas/functions/', pathNot: runtime },
       to: {
         path: lambdas('engine'),
-        pathNot: ['-schema\\.ts$', lambdas('engine/(api|access)')],
+        pathNot: ['-schema\\.ts$', lambdas('engine/(api|access|trace)')],
         dependencyTypesNot: ['type-only'],
       },
     },

@@ -1,3 +1,5 @@
+import { loggedKeys, observabilityKeys, tracingKeys } from './observability-keys.ts';
+
 /**
  * Environment keys that the stack sets and the functions read.
  *
@@ -76,16 +78,7 @@ export const environmentKeys = {
   rawLocked: 'TRIBUTARY_RAW_LOCKED',
   /** Non-public address ranges (CIDR, comma separated) that outbound calls may reach. */
   egressAllowedRanges: 'TRIBUTARY_EGRESS_ALLOWED_RANGES',
-  /** Least level of log lines: `info`, `warn` or `error`. */
-  logLevel: 'TRIBUTARY_LOG_LEVEL',
-  /** Share of the traces whose successes are logged, from 0 to 1. */
-  logSampleRatio: 'TRIBUTARY_LOG_SAMPLE_RATIO',
-  /** URL of an OpenTelemetry collector that takes OTLP over HTTP; empty where there is none. */
-  otlpEndpoint: 'TRIBUTARY_OTLP_ENDPOINT',
-  /** Name of the SSM parameter that holds the headers of that collector; empty where it needs none. */
-  otlpHeadersParameter: 'TRIBUTARY_OTLP_HEADERS_PARAMETER',
-  /** Share of the traces that are sampled, from 0 to 1. */
-  traceSampleRatio: 'TRIBUTARY_TRACE_SAMPLE_RATIO',
+  ...observabilityKeys,
   /** `true` where outbound calls may use plain http. */
   egressAllowHttp: 'TRIBUTARY_EGRESS_ALLOW_HTTP',
   /** Origins that stand for others in calls of providers (`<origin>=<origin>`, comma separated); local stage only. */
@@ -102,15 +95,7 @@ export const environmentKeys = {
 
 export type EnvironmentKey = (typeof environmentKeys)[keyof typeof environmentKeys];
 
-/** Keys for log lines and metrics. */
-const loggingKeys = [environmentKeys.stage, environmentKeys.logLevel, environmentKeys.logSampleRatio] as const;
-
-/** Keys for exporting spans. */
-const tracingKeys = [
-  environmentKeys.traceSampleRatio,
-  environmentKeys.otlpEndpoint,
-  environmentKeys.otlpHeadersParameter,
-] as const;
+const loggingKeys = [environmentKeys.stage, ...loggedKeys] as const;
 
 /** Keys for sending callbacks and for publishing events about them. */
 const sendingKeys = [

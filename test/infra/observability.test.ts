@@ -75,7 +75,7 @@ describe('OpenTelemetry', () => {
 });
 
 test('ratios and the log level reach the functions', () => {
-  const deliver = functionsOf(observed).find(([id]) => /^DeliverFunction/.test(id))?.[1];
+  const deliver = functionsOf(observed).find(([id]) => id.startsWith('DeliverFunction'))?.[1];
   expect(deliver?.Properties['Environment'].Variables).toMatchObject({
     [environmentKeys.traceSampleRatio]: '0.1',
     [environmentKeys.logLevel]: 'warn',

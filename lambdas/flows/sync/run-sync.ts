@@ -83,21 +83,24 @@ export async function runSync(ports: SyncPorts, key: SyncKey): Promise<SyncRepor
   }
 }
 
-async function workOn(ports: SyncPorts, hold: SyncHold, caller: Caller, job: SyncJob): Promise<SyncReport> {
-  const { clock } = ports;
+function beginWork({ ports, ...own }: Pick<RunWork, 'ports' | 'hold' | 'caller' | 'job' | 'tally'>): RunWork {
+  const { clock, provider, spans } = ports;
+  const { hold } = own;
   const startedAtMs = clock.nowMs();
-  const tally = createTally(noCounts);
-  const runs: string[] = [];
-  const work: RunWork = {
-    ports: { ...ports, provider: traceCalls(ports.provider, ports.spans, () => causeOf(hold, startedAtMs)) },
-    caller,
-    hold,
-    job,
-    tally,
+  return {
+    ...own,
+    ports: { ...ports, provider: traceCalls(provider, spans, () => causeOf(hold, startedAtMs)) },
     startedAtMs,
     isOver: () => clock.nowMs() - startedAtMs >= limits.pollRunMs || hold.row.state.isPaused,
     endsByMs: startedAtMs + limits.pollRunMs + longestCallMs,
   };
+}
+
+async function workOn(ports: SyncPorts, hold: SyncHold, caller: Caller, job: SyncJob): Promise<SyncReport> {
+  const { clock } = ports;
+  const tally = createTally(noCounts);
+  const runs: string[] = [];
+  const work = beginWork({ ports, hold, caller, job, tally });
   const before = hold.row.state;
   let lateness: Lateness | undefined;
   let outcome: SyncReport['outcome'];

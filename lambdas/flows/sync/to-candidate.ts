@@ -2,8 +2,9 @@ import { recordTraitsOf } from '../../engine/definition/record-traits.ts';
 import { eventId, type Origin, type UnsequencedEvent } from '../../engine/event/canonical-event.ts';
 import { schemaVersionOf } from '../../engine/mapping/check-resource.ts';
 import type { ReadRecord } from '../../engine/provider/answer/read-answer.ts';
+import type { RecordTraits } from '../../engine/records/observation.ts';
 import { traceOfRun } from '../../engine/trace/trace-ids.ts';
-import type { Candidate } from '../publish/publication.ts';
+import type { Candidate, RecordInput } from '../publish/publication.ts';
 import type { RunWork } from './part-work.ts';
 import { currentOf } from './part-work.ts';
 import { spanOfRun } from './run-spans.ts';
@@ -35,23 +36,17 @@ const origins = { incremental: 'poll', full: 'poll', reconcile: 'reconcile', bac
  * @param source - Where the run found it.
  */
 export function toCandidate(
-  {
-    caller,
-    ports,
-    hold,
-    job,
-    startedAtMs: workedAtMs,
-  }: Pick<RunWork, 'caller' | 'ports' | 'hold' | 'job' | 'startedAtMs'>,
+  work: Pick<RunWork, 'caller' | 'ports' | 'hold' | 'job' | 'startedAtMs'>,
   resource: string,
   { record, startedAtMs, isAbsence = false, isUntold = false }: FoundRecord,
   source: FoundSource,
 ): Candidate {
-  const { account, definition } = caller;
-  const { schemas } = ports;
+  const { hold } = work;
+  const { account, definition } = work.caller;
+  const { schemas } = work.ports;
   const { isFirst, page } = source;
-  const run = currentOf({ hold });
+  const run = currentOf(work);
   const origin: Origin = origins[run.mode];
-  const change = record.isAbsent ? 'deleted' : 'unknown';
   const type = record.isAbsent ? 'record:deleted' : 'record:created';
   const traits = recordTraitsOf(definition, resource, schemas.schemas.get(resource));
   const occurredAt = occurredAtOf(record);
@@ -80,27 +75,37 @@ export function toCandidate(
     correlation_id: traceOfRun(run.id),
     data: record.data,
   };
-  const owner = ownerOf({ caller, hold }, page);
-  const parentSpanId = spanOfRun({ startedAtMs: workedAtMs }, run).spanId;
+  const owner = ownerOf(work, page);
+  const parentSpanId = spanOfRun(work, run).spanId;
   if (traits === undefined) return { event, owner, parentSpanId };
   return {
     event,
     owner,
     parentSpanId,
-    record: {
-      incarnation: account.createdAt,
-      traits,
-      by: 'read',
-      change,
-      version: record.version,
-      changeName: undefined,
-      seenAtMs: startedAtMs,
-      ...(isAbsence || record.isAbsent ? { isAbsence: true as const } : {}),
-      ...(isUntold ? { isLastLost: true as const } : {}),
-      ...(record.isDeleted === true ? { isTombstone: true as const } : {}),
-      ...(isFirst && job.snapshot === 'silent' ? { isSilent: true as const } : {}),
-      ...(record.updated === undefined ? { isTimeOfWebhook: true as const } : {}),
-    },
+    record: recordInputOf(work, traits, { record, startedAtMs, isAbsence, isUntold }, source),
+  };
+}
+
+/** What a row says of its record. */
+function recordInputOf(
+  { caller, job }: Pick<RunWork, 'caller' | 'job'>,
+  traits: RecordTraits,
+  { record, startedAtMs, isAbsence, isUntold }: FoundRecord,
+  { isFirst }: FoundSource,
+): RecordInput {
+  return {
+    incarnation: caller.account.createdAt,
+    traits,
+    by: 'read',
+    change: record.isAbsent ? 'deleted' : 'unknown',
+    version: record.version,
+    changeName: undefined,
+    seenAtMs: startedAtMs,
+    ...(isAbsence === true || record.isAbsent ? { isAbsence: true as const } : {}),
+    ...(isUntold === true ? { isLastLost: true as const } : {}),
+    ...(record.isDeleted === true ? { isTombstone: true as const } : {}),
+    ...(isFirst && job.snapshot === 'silent' ? { isSilent: true as const } : {}),
+    ...(record.updated === undefined ? { isTimeOfWebhook: true as const } : {}),
   };
 }
 

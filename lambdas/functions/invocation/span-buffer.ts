@@ -69,9 +69,7 @@ export function createSpanBuffer({ source, sampleRatio, clock, log, exporter }: 
 }
 
 /** Export an invocation's spans before it ends. Must be the first middleware that ends it, after everything was recorded. */
-export function exportSpans(spans: SpanBuffer | undefined): {
-  readonly after?: () => Promise<void>;
-  readonly onError?: () => Promise<void>;
-} {
-  return spans === undefined ? {} : { after: () => spans.flush(), onError: () => spans.flush() };
+export function exportSpans(spans: SpanBuffer | undefined): Record<'after' | 'onError', () => Promise<void>> {
+  const flush = async () => spans?.flush();
+  return { after: flush, onError: flush };
 }

@@ -1,7 +1,9 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { OtlpExporter } from '../../adapters/http/otlp-exporter.ts';
 import { systemClock } from '../../adapters/node/system-clock.ts';
+import { EngineError } from '../../contracts/engine-error.ts';
 import { environmentKeys, type FunctionName } from '../../contracts/environment.ts';
+import { readOtlpHeaders } from '../../engine/trace/otlp-json.ts';
 import { createSpanBuffer, type SpanBuffer } from './span-buffer.ts';
 
 type TracingEnvironment = Readonly<
@@ -13,6 +15,16 @@ type TracingEnvironment = Readonly<
     string
   >
 >;
+
+/** @throws {configuration-invalid} when the parameter does not hold headers. */
+export function headersIn(parameter: string, text: string): Readonly<Record<string, string>> {
+  const headers = readOtlpHeaders(text);
+  if (headers === undefined)
+    throw new EngineError('configuration-invalid', `the parameter ${parameter} must hold name=value,name=value`, {
+      retryable: false,
+    });
+  return headers;
+}
 
 /** An export delays the end of an invocation by this much at most. */
 const exportMs = 1_000;
@@ -41,8 +53,8 @@ export function createSpans(name: FunctionName, env: TracingEnvironment, log: Lo
           timeoutMs: exportMs,
           headers: async () => {
             if (parameter === '') return {};
-            const { readSsmOtlpHeaders } = await import('../../adapters/aws/ssm-otlp-headers.ts');
-            return readSsmOtlpHeaders(parameter);
+            const { readSsmParameter } = await import('../../adapters/aws/ssm-parameter.ts');
+            return headersIn(parameter, await readSsmParameter(parameter));
           },
         });
         return exporter;

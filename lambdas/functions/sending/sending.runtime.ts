@@ -60,6 +60,16 @@ export function createSendingRetries(
   };
 }
 
+/** What callbacks say of the deployment. */
+function callbackContextOf(
+  env: Readonly<Record<typeof environmentKeys.publicUrl | typeof environmentKeys.traceSampleRatio, string>>,
+) {
+  return {
+    publicUrl: env[environmentKeys.publicUrl],
+    traceSampleRatio: Number(env[environmentKeys.traceSampleRatio]),
+  };
+}
+
 /** Environment to ports, for the two functions that send callbacks. */
 export function createSendingPorts(
   name: 'deliver' | 'drain',
@@ -113,10 +123,7 @@ export function createSendingPorts(
     notices: createEventBridgeOperatorNotices(),
     operations,
     callbacks: createCallbackClient(egress, dynamo, variables),
-    callbackContext: {
-      publicUrl: env[environmentKeys.publicUrl],
-      traceSampleRatio: Number(env[environmentKeys.traceSampleRatio]),
-    },
+    callbackContext: callbackContextOf(env),
     tokens: createOauthTokens(egress, systemClock),
     engineKey: createDynamoEngineKey(dynamo, env[environmentKeys.limitsTable], systemRandomness),
     clock: systemClock,

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { readTraceparent } from '../../../lambdas/engine/trace/traceparent.ts';
 import type { FunctionLogLine } from '../../../lib/local/sandbox/function-log.ts';
@@ -53,16 +54,9 @@ test('a webhook is one trace, from ingress to the callback, and every line about
 
   const deliver = spansOf(traceId).find((span) => span.spanId === spanId);
   expect(wayOf(deliver)).toEqual(['deliver', 'publish', 'normalize webhook', 'receive webhook']);
-  expect(
-    spansOf(traceId)
-      .map(({ name, kind }) => [name, kind])
-      .sort(),
-  ).toEqual([
-    ['deliver', 3],
-    ['normalize webhook', 5],
-    ['publish', 4],
-    ['receive webhook', 2],
-  ]);
+  expect(new Set(spansOf(traceId).map(({ name, kind }) => `${name} ${kind}`))).toEqual(
+    new Set(['deliver 3', 'normalize webhook 5', 'publish 4', 'receive webhook 2']),
+  );
   for (const span of spansOf(traceId))
     expect(Number(span.endTimeUnixNano)).toBeGreaterThanOrEqual(Number(span.startTimeUnixNano));
   expect(deliver?.attributes).toMatchObject({ 'http.response.status_code': 204, 'tributary.attempt': 1 });
@@ -120,7 +114,7 @@ test('each attempt is a span of the same trace, and a replay joins it', async ()
   const shown = await call('GET', `/v1/deliveries/${deliveries.body.data[0].id}/request?attempt=1`);
   expect(shown.body.headers.traceparent).toBe(receiver.callbacks[0]?.headers['traceparent']);
 
-  const replayed = await call('POST', `/v1/subscriptions/${receiver.id}/replay`, { since: '2020-01-01T00:00:00Z' });
+  const replayed = await call('POST', `/v1/subscriptions/${receiver.id}/replay`, { mode: 'all' });
   expect(replayed.status).toBe(202);
   await eventually(() => receiver.callbacks.length === 3);
   expect(contextOf(receiver, 2).traceId).toBe(first.traceId);
@@ -157,7 +151,7 @@ test('a thin webhook is one trace, too: the read of its record, and the call of 
 
 test.each([
   ['hangs', () => undefined],
-  ['fails', (response: import('node:http').ServerResponse) => void response.writeHead(503).end()],
+  ['fails', (response: ServerResponse) => void response.writeHead(503).end()],
 ])('a collector that %s fails no work', async (name, answer) => {
   const { account, subscriber, github, eventually } = running();
   const tenant = `collector-${name}`;

@@ -2,8 +2,9 @@ import { createServer, type IncomingMessage, type RequestListener } from 'node:h
 import type { AddressInfo } from 'node:net';
 import { SSMClient } from '@aws-sdk/client-ssm';
 import { expect, onTestFinished, test } from 'vitest';
-import { readSsmOtlpHeaders } from '../../../../lambdas/adapters/aws/ssm-otlp-headers.ts';
+import { readSsmParameter } from '../../../../lambdas/adapters/aws/ssm-parameter.ts';
 import { createOtlpExporter } from '../../../../lambdas/adapters/http/otlp-exporter.ts';
+import { headersIn } from '../../../../lambdas/functions/invocation/spans.runtime.ts';
 
 async function serve(answer: RequestListener) {
   const server = createServer(answer);
@@ -83,10 +84,11 @@ test('the headers come from an SSM parameter, decrypted', async () => {
   });
   const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
   const client = new SSMClient({ endpoint, region: 'eu-central-1', credentials });
-  expect(await readSsmOtlpHeaders('/tributary/otlp', client)).toEqual({ 'x-key': 'a b' });
+  expect(headersIn('/tributary/otlp', await readSsmParameter('/tributary/otlp', client))).toEqual({ 'x-key': 'a b' });
   expect(JSON.parse(bodies[0] ?? '')).toEqual({ Name: '/tributary/otlp', WithDecryption: true });
   value = 'secret without a name';
-  await expect(readSsmOtlpHeaders('/tributary/otlp', client)).rejects.toThrow(
+  const text = await readSsmParameter('/tributary/otlp', client);
+  expect(() => headersIn('/tributary/otlp', text)).toThrow(
     'the parameter /tributary/otlp must hold name=value,name=value',
   );
 });
