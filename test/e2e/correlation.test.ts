@@ -1,7 +1,8 @@
+import { createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { readTraceparent } from '../../lambdas/engine/trace/traceparent.ts';
 import type { FunctionLogLine } from '../../lib/local/sandbox/function-log.ts';
-import { useRunningEngine } from './running-engine.ts';
+import { githubIssue, useRunningEngine } from './running-engine.ts';
 
 const lines: FunctionLogLine[] = [];
 const running = useRunningEngine(undefined, () => ({ onLog: (line) => void lines.push(line) }));
@@ -34,4 +35,33 @@ test('one id joins the request, the log lines of every function, the event and i
   const others = await call('GET', `/v1/events?tenant=another&correlation_id=${correlationId}`);
   expect(others.body.data).toEqual([]);
   expect((await call('GET', '/v1/events?tenant=joined&correlation_id=nothing')).status).toBe(400);
+});
+
+test('no log line holds a body, a secret or an answer, whichever way they come (invariant 10)', async () => {
+  const { account, subscriber, post, eventually, call } = running();
+  const mark = 'marked-4d1f8a';
+  const secret = `${mark}-secret`;
+  const receiver = await subscriber({ tenant: 'marked', headers: { 'x-own': `${mark}-header` } });
+  receiver.answer((_, response) => void response.writeHead(500).end(`${mark}-answer`));
+  const { url } = await account('github', { tenant: 'marked', secret });
+  const send = (body: string, by = secret) =>
+    post(`${url}?${mark}-query=1`, body, {
+      'x-github-event': 'issues',
+      'x-github-delivery': `${mark}-${Math.random()}`,
+      'x-hub-signature-256': `sha256=${createHmac('sha256', by).update(body).digest('hex')}`,
+      'x-marked': `${mark}-header`,
+    });
+  expect((await send(githubIssue(901, 0, `${mark}-mapped`))).status).toBe(200);
+  expect((await send(githubIssue(902, 0, `${mark}-refused`), 'another')).status).toBe(401);
+  // Verified, and then no retry can map it: it is dead-lettered.
+  await send(`{"action": "opened", "issue": "${mark}-unmappable"}`);
+  await send(`${mark}-no-json`);
+  await call('POST', '/v1/accounts', { tenant: 'marked', integration: 'github', secrets: { other: `${mark}-wrong` } });
+  await call('GET', '/v1/events', undefined, `${mark}-key`);
+  await eventually(() => receiver.callbacks.length >= 2);
+  const about = new Set(lines.map(({ text }) => JSON.parse(text).message));
+  for (const message of ['request received', 'requests normalized', 'deliveries attempted'])
+    expect(about).toContain(message);
+  expect(lines.filter(({ text }) => text.includes(mark)).map(({ text }) => text)).toEqual([]);
+  expect(lines.filter(({ text }) => text.includes('northwind/orders'))).toEqual([]);
 });
