@@ -28,7 +28,9 @@ test('one id joins the request, the log lines of every function, the event and i
 
   await eventually(() => lines.filter(({ text }) => text.includes(correlationId)).length >= 3);
   const told = lines.filter(({ text }) => text.includes(correlationId)).map(({ text }) => JSON.parse(text));
-  expect(new Set(told.map(({ service }) => service))).toEqual(new Set(['ingress', 'normalize', 'deliver']));
+  // Drain sends to an endpoint that is not known to be fast.
+  const services = new Set(told.map(({ service }) => service));
+  for (const service of ['ingress', 'normalize', 'deliver']) expect(services).toContain(service);
 
   const byId = await call('GET', `/v1/events?tenant=joined&correlation_id=${correlationId}`);
   expect(byId.body.data).toEqual(body.data);

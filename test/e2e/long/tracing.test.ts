@@ -25,6 +25,14 @@ const running = useRunningEngine({ otlpEndpoint: collector.url }, () => ({
 
 const spansOf = (traceId: string) => collector.spans.filter((span) => span.traceId === traceId);
 
+const usualWay = ['deliver', 'publish', 'normalize webhook', 'receive webhook'];
+
+/** Whether the steps of a trace are there. A queue may deliver a message twice, and then a step is there twice. */
+function hasAll(traceId: string, names: readonly string[]): boolean {
+  const found = new Set(spansOf(traceId).map(({ name }) => name));
+  return names.every((name) => found.has(name));
+}
+
 /** The way from a span to the root of its trace, by name. */
 function wayOf(span: CollectedSpan | undefined): readonly string[] {
   if (span === undefined) return [];
@@ -50,10 +58,10 @@ test('a webhook is one trace, from ingress to the callback, and every line about
   const { traceId, spanId, isSampled } = contextOf(receiver);
   expect(isSampled).toBe(true);
   expect(receiver.callbacks[0]?.event['correlation_id']).toBe(traceId);
-  await eventually(() => spansOf(traceId).length === 4);
+  await eventually(() => hasAll(traceId, usualWay));
 
   const deliver = spansOf(traceId).find((span) => span.spanId === spanId);
-  expect(wayOf(deliver)).toEqual(['deliver', 'publish', 'normalize webhook', 'receive webhook']);
+  expect(wayOf(deliver)).toEqual(usualWay);
   expect(new Set(spansOf(traceId).map(({ name, kind }) => `${name} ${kind}`))).toEqual(
     new Set(['deliver 3', 'normalize webhook 5', 'publish 4', 'receive webhook 2']),
   );
@@ -64,7 +72,8 @@ test('a webhook is one trace, from ingress to the callback, and every line about
   const { id } = receiver.callbacks[0]?.event ?? { id: '' };
   expect((await call('GET', `/v1/events/${id}`)).body.correlation_id).toBe(traceId);
   const told = lines.filter(({ text }) => text.includes(traceId)).map(({ text }) => JSON.parse(text).message);
-  expect(new Set(told)).toEqual(new Set(['request received', 'requests normalized', 'deliveries attempted']));
+  for (const message of ['request received', 'requests normalized', 'deliveries attempted'])
+    expect(told).toContain(message);
   expect(accepted.headers.get('tributary-request-id')).toBe(
     lines.map(({ text }) => JSON.parse(text)).find((line) => line.correlation_id === traceId)?.rawId,
   );
@@ -85,7 +94,7 @@ test("a sender's own trace is not continued: it is a link of the root", async ()
   await eventually(() => receiver.callbacks.length === 1);
   const { traceId } = contextOf(receiver);
   expect(traceId).not.toBe(sender.traceId);
-  await eventually(() => spansOf(traceId).length === 4);
+  await eventually(() => hasAll(traceId, usualWay));
   expect(spansOf(traceId).find(({ name }) => name === 'receive webhook')?.links).toEqual([sender]);
 });
 
@@ -106,8 +115,7 @@ test('each attempt is a span of the same trace, and a replay joins it', async ()
     [1, 2],
     [2, undefined],
   ]);
-  for (const span of attempts())
-    expect(wayOf(span)).toEqual(['deliver', 'publish', 'normalize webhook', 'receive webhook']);
+  for (const span of attempts()) expect(wayOf(span)).toEqual(usualWay);
 
   const { event } = receiver.callbacks[0] as (typeof receiver.callbacks)[number];
   const deliveries = await call('GET', `/v1/events/${event.id}/deliveries`);
@@ -140,7 +148,7 @@ test('a thin webhook is one trace, too: the read of its record, and the call of 
   await post(created.body.webhook_url, body, { 'x-legacy-signature': signature });
   await eventually(() => receiver.callbacks.length === 1);
   const { traceId, spanId } = contextOf(receiver);
-  await eventually(() => spansOf(traceId).length === 6);
+  await eventually(() => hasAll(traceId, [...usualWay, 'read record', 'GET provider']));
   const read = ['read record', 'normalize webhook', 'receive webhook'];
   expect(wayOf(spansOf(traceId).find((span) => span.spanId === spanId))).toEqual(['deliver', 'publish', ...read]);
   const provided = spansOf(traceId).find(({ name }) => name === 'GET provider');

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../../lambdas/contracts/limits.ts';
 import type { RawMessage } from '../../../lambdas/contracts/messages.ts';
+import { traceOfRequest } from '../../../lambdas/engine/trace/trace-ids.ts';
 import type { NormalizePorts, RawDelivery } from '../../../lambdas/flows/normalize/normalization.ts';
 import { normalizeWebhooks } from '../../../lambdas/flows/normalize/normalize-webhooks.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
@@ -89,7 +90,7 @@ describe('a request that asks for a poll', () => {
       { kind: 'ignored' },
     ]);
     const { createdAt: incarnation } = anAccount();
-    const asked = { kind: 'poll-now', account: 'acc_acme', incarnation };
+    const asked = { kind: 'poll-now', account: 'acc_acme', incarnation, trace: traceOfRequest('raw_2') };
     expect(engine.pollQueue.messages().map(({ body }) => JSON.parse(body))).toEqual([
       { ...asked, resource: 'hris/employees' },
       asked,
