@@ -66,15 +66,18 @@ let deliveries = 0;
 /**
  * @param settings - Settings of lib/config.ts, for which the file gets a stack of its own.
  * @param options - Read when the engine starts.
+ * @param prepare - Changes the assembly before the engine starts; for a file with a stack of its own.
  */
 export function useRunningEngine(
   settings?: Readonly<Record<string, unknown>>,
   options: () => Pick<LocalEngineOptions, 'hosts' | 'onLog' | 'judgeCall' | 'accountConcurrency'> = () => ({}),
+  prepare: (assemblyDir: string) => Promise<void> = async () => {},
 ): () => RunningEngine {
   let running: RunningEngine;
   const undo: (() => Promise<void>)[] = [];
   beforeAll(async () => {
     const assembly = settings === undefined ? inject('assembly') : await synthesizeWith(settings, undo);
+    await prepare(assembly.assemblyDir);
     const engine = await startLocalEngine({ ...assembly, port: 0, ...options() });
     undo.push(() => engine.stop());
     await seedApiKey(engine, localAdminKey, null);

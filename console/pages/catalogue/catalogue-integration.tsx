@@ -5,6 +5,7 @@ import { Badge } from '../../ui/badge.tsx';
 import { Empty, Facts, Section } from '../../ui/page.tsx';
 import { Standing } from '../../ui/problem.tsx';
 import { Table } from '../../ui/table.tsx';
+import { IntegrationCanary } from './catalogue-canary.tsx';
 import { IntegrationAccess, IntegrationSyncs } from './catalogue-integration-parts.tsx';
 
 type IntegrationEntry = Answer<'GET /v1/integrations/{integration}'>;
@@ -44,6 +45,7 @@ function Known({ of: integration }: { readonly of: IntegrationEntry }) {
       <Resources of={integration} />
       <IntegrationSyncs of={integration} />
       <IntegrationAccess of={integration} />
+      {maySee('events:read') ? <IntegrationCanary name={name} /> : null}
     </>
   );
 }
