@@ -44,6 +44,7 @@ export const environmentKeys = {
   rawDeadLetterQueueUrl: 'TRIBUTARY_RAW_DEAD_LETTER_QUEUE_URL',
   deliveryQueueUrl: 'TRIBUTARY_DELIVERY_QUEUE_URL',
   drainQueueUrl: 'TRIBUTARY_DRAIN_QUEUE_URL',
+  shadowQueueUrl: 'TRIBUTARY_SHADOW_QUEUE_URL',
   governanceQueueUrl: 'TRIBUTARY_GOVERNANCE_QUEUE_URL',
   enrichQueueUrl: 'TRIBUTARY_ENRICH_QUEUE_URL',
   pollQueueUrl: 'TRIBUTARY_POLL_QUEUE_URL',
@@ -146,6 +147,7 @@ const readingKeys = [
   environmentKeys.claimThresholdBytes,
   environmentKeys.retentionDays,
   environmentKeys.enrichQueueUrl,
+  environmentKeys.shadowQueueUrl,
   ...providerKeys,
 ] as const;
 
@@ -193,6 +195,7 @@ export const functionEnvironments = {
     environmentKeys.rawQueueUrl,
     environmentKeys.deliveryQueueUrl,
     environmentKeys.drainQueueUrl,
+    environmentKeys.shadowQueueUrl,
     environmentKeys.rawDeadLetterQueueUrl,
     environmentKeys.claimThresholdBytes,
     environmentKeys.retentionDays,

@@ -65,7 +65,7 @@ export interface DeliveryJob {
   readonly trace?: string;
 }
 
-/** Drain queue: asks a run to continue an endpoint's backlog, or a replay, or to post what a second endpoint gets. */
+/** Drain queue: asks a run to continue an endpoint's backlog, or a replay. */
 export type DrainMessage =
   | { readonly kind: 'drain'; readonly subscription: string; readonly scope: string }
   | {
@@ -75,10 +75,9 @@ export type DrainMessage =
       readonly scope: string;
       /** How often dispatch had restarted the replay before this message. @default 0 */
       readonly restarts?: number | undefined;
-    }
-  | ShadowMessage;
+    };
 
-/** Drain queue: new deliveries of a subscription that also go to their tenant's second endpoint, once. */
+/** Shadow queue: new deliveries of a subscription that also go to their tenant's second endpoint, once. */
 export interface ShadowMessage {
   readonly kind: 'shadow';
   readonly subscription: string;

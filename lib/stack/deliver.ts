@@ -11,6 +11,9 @@ import type { EngineBuilder } from './engine-builder.ts';
 import { engineMetric, sumOf } from './engine-metric.ts';
 import type { Storage } from './storage.ts';
 
+/** Invocations that second endpoints may hold, all together. */
+const shadowMaxConcurrency = 5;
+
 export type Deliver = ReturnType<typeof createDeliver>;
 
 /** Sends callbacks: deliver serves fast endpoints, drain serves the others from their backlogs. */
@@ -30,7 +33,10 @@ export function createDeliver(builder: EngineBuilder, { tables, buckets }: Stora
     limits.drainTimeoutSeconds,
     Duration.minutes(10).plus(Duration.millis(limits.queueMaxDelayMs)),
   );
+  // Copies for the second endpoints of tenants. A queue of their own: however they hang, they hold only these invocations.
+  const shadowQueue = builder.queue('ShadowQueue', 'shadow-queue', limits.drainTimeoutSeconds, Duration.minutes(15));
   builder.setEnvironment({
+    [environmentKeys.shadowQueueUrl]: shadowQueue.queue.queueUrl,
     [environmentKeys.deliveryQueueUrl]: deliveryQueue.queue.queueUrl,
     [environmentKeys.drainQueueUrl]: drainQueue.queue.queueUrl,
   });
@@ -64,8 +70,9 @@ export function createDeliver(builder: EngineBuilder, { tables, buckets }: Stora
   tables.deliveries.grant(drain, 'GetItem');
   deliveryQueue.consumedBy(deliver, config.deliverMaxConcurrency, batchOf(config));
   drainQueue.consumedBy(drain, config.drainMaxConcurrency, { size: limits.drainBatchSize });
+  shadowQueue.consumedBy(drain, shadowMaxConcurrency, { size: limits.drainBatchSize });
   endpointAlarms(builder);
-  return { deliveryQueue, drainQueue, deliver, drain };
+  return { deliveryQueue, drainQueue, shadowQueue, deliver, drain };
 }
 
 /** Deliver and drain both send callbacks; what they count belongs together. */

@@ -55,7 +55,7 @@ export function grantProviderCalls(
 /** Publishes the events of records that were read from providers, and counts them. */
 export function grantPublishing(
   { tables, buckets }: Storage,
-  { deliveryQueue, drainQueue }: Deliver,
+  { deliveryQueue, drainQueue, shadowQueue }: Deliver,
   publisher: EngineFunction<'enrich' | 'poll'>,
 ): void {
   tables.tenants.grant(publisher, 'BatchGetItem');
@@ -70,4 +70,5 @@ export function grantPublishing(
   // An endpoint's state, for ordered subscriptions.
   tables.limits.grant(publisher, 'BatchGetItem', 'UpdateItem');
   drainQueue.queue.grantSendMessages(publisher);
+  shadowQueue.queue.grantSendMessages(publisher);
 }

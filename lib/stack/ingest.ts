@@ -81,9 +81,10 @@ function createNormalize(
   {
     deliveryQueue,
     drainQueue,
+    shadowQueue,
     enrichQueue,
     pollQueue,
-  }: Pick<Deliver, 'deliveryQueue' | 'drainQueue'> & Pick<IngestParts, 'enrichQueue' | 'pollQueue'>,
+  }: Pick<Deliver, 'deliveryQueue' | 'drainQueue' | 'shadowQueue'> & Pick<IngestParts, 'enrichQueue' | 'pollQueue'>,
   rawQueue: WorkQueue,
 ) {
   const normalize = builder.function('Normalize', 'normalize', {
@@ -114,6 +115,7 @@ function createNormalize(
   // Ordered subscriptions read events from the feed: publishing starts their drain, unless one is scheduled.
   tables.limits.grant(normalize, 'BatchGetItem', 'UpdateItem');
   drainQueue.queue.grantSendMessages(normalize);
+  shadowQueue.queue.grantSendMessages(normalize);
   // Thin events wait here until their records are read.
   tables.fetches.grant(normalize, 'PutItem', 'UpdateItem');
   enrichQueue.queue.grantSendMessages(normalize);

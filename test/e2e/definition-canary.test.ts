@@ -22,7 +22,7 @@ async function deployCandidate(assemblyDir: string): Promise<void> {
   }
 }
 
-const running = useRunningEngine({}, undefined, deployCandidate);
+const running = useRunningEngine(undefined, undefined, deployCandidate);
 
 beforeAll(async () => {
   await seedApiKey(running().engine, ownKey, 'canary');

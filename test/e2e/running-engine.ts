@@ -1,5 +1,5 @@
 import { createHmac, randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
+import { cp, rm } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -66,18 +66,24 @@ let deliveries = 0;
 /**
  * @param settings - Settings of lib/config.ts, for which the file gets a stack of its own.
  * @param options - Read when the engine starts.
- * @param prepare - Changes the assembly before the engine starts; for a file with a stack of its own.
+ * @param prepare - Changes a copy of the assembly before the engine starts.
  */
 export function useRunningEngine(
   settings?: Readonly<Record<string, unknown>>,
   options: () => Pick<LocalEngineOptions, 'hosts' | 'onLog' | 'judgeCall' | 'accountConcurrency'> = () => ({}),
-  prepare: (assemblyDir: string) => Promise<void> = async () => {},
+  prepare?: (assemblyDir: string) => Promise<void>,
 ): () => RunningEngine {
   let running: RunningEngine;
   const undo: (() => Promise<void>)[] = [];
   beforeAll(async () => {
-    const assembly = settings === undefined ? inject('assembly') : await synthesizeWith(settings, undo);
-    await prepare(assembly.assemblyDir);
+    const shared = inject('assembly');
+    const assembly =
+      settings !== undefined
+        ? await synthesizeWith(settings, undo)
+        : prepare === undefined
+          ? shared
+          : { ...shared, assemblyDir: await copyOf(shared.assemblyDir, undo) };
+    await prepare?.(assembly.assemblyDir);
     const engine = await startLocalEngine({ ...assembly, port: 0, ...options() });
     undo.push(() => engine.stop());
     await seedApiKey(engine, localAdminKey, null);
@@ -90,9 +96,20 @@ export function useRunningEngine(
 }
 
 async function synthesizeWith(settings: Readonly<Record<string, unknown>>, undo: (() => Promise<void>)[]) {
+  return synthesizeLocalAssembly(newFolder(undo), undefined, settings);
+}
+
+async function copyOf(assemblyDir: string, undo: (() => Promise<void>)[]): Promise<string> {
+  const folder = newFolder(undo);
+  await cp(assemblyDir, folder, { recursive: true });
+  return folder;
+}
+
+/** Inside the project, so that bundles resolve their external modules. */
+function newFolder(undo: (() => Promise<void>)[]): string {
   const folder = fileURLToPath(new URL(`../../.cache/e2e-${process.pid}-${randomUUID()}`, import.meta.url));
   undo.push(() => rm(folder, { recursive: true, force: true }));
-  return synthesizeLocalAssembly(folder, undefined, settings);
+  return folder;
 }
 
 function createRunningEngine(engine: LocalEngine, undo: (() => Promise<void>)[]): RunningEngine {

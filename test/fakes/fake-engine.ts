@@ -57,6 +57,7 @@ import {
   governanceQueueOn,
   pollQueueOn,
   rawQueueOn,
+  shadowQueueOn,
 } from './in-memory-queue.ts';
 import { createInMemoryRawArchive } from './in-memory-raw-archive.ts';
 import { createInMemoryRecordStates } from './in-memory-record-states.ts';
@@ -128,6 +129,7 @@ export function createFakeEngine(
   const deliveryQueue = createInMemoryQueue(clock);
   // The same visibility timeout as in the stack: six times the consumer's timeout.
   const drainQueue = createInMemoryQueue(clock, 6 * limits.drainTimeoutSeconds * 1000);
+  const shadowQueue = createInMemoryQueue(clock, 6 * limits.drainTimeoutSeconds * 1000);
   const governanceQueue = createInMemoryQueue(clock, 6 * limits.governTimeoutSeconds * 1000);
   const enrichQueue = createInMemoryQueue(clock, 6 * limits.enrichTimeoutSeconds * 1000);
   const fetches = createInMemoryFetches(clock);
@@ -165,6 +167,7 @@ export function createFakeEngine(
     subscriptions,
     deliveryQueue: deliveryQueueOn(deliveryQueue),
     drainQueue: drainQueueOn(drainQueue),
+    shadowQueue: shadowQueueOn(shadowQueue),
     endpoints,
     endpointPolicy: defaultEndpointPolicy,
     tenantPolicies,
@@ -220,6 +223,7 @@ export function createFakeEngine(
     rawDeadLetters,
     deliveryQueue,
     drainQueue,
+    shadowQueue,
     governanceQueue,
     enrichQueue,
     fetches,

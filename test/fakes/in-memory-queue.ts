@@ -9,6 +9,7 @@ import type {
   GovernanceQueue,
   PollQueue,
   RawQueue,
+  ShadowQueue,
 } from '../../lambdas/ports/events/queues.ts';
 import type { Clock } from '../../lambdas/ports/runtime/clock.ts';
 import { type Dumpable, dumpOf } from './dump.ts';
@@ -85,6 +86,14 @@ export function drainQueueOn(queue: InMemoryQueue): DrainQueue {
   return {
     async send(message, delayMs) {
       queue.send(JSON.stringify(message), { group: message.subscription, delayMs });
+    },
+  };
+}
+
+export function shadowQueueOn(queue: InMemoryQueue): ShadowQueue {
+  return {
+    async sendAll(messages) {
+      for (const message of messages) queue.send(JSON.stringify(message), { group: message.tenant });
     },
   };
 }

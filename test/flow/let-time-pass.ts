@@ -1,4 +1,4 @@
-import type { DeliveryJob, DrainMessage } from '../../lambdas/contracts/messages.ts';
+import type { DeliveryJob, DrainMessage, ShadowMessage } from '../../lambdas/contracts/messages.ts';
 import { prepareSubscription } from '../../lambdas/flows/deliver/attempt/prepare-subscription.ts';
 import { deliverEvents } from '../../lambdas/flows/deliver/deliver-events.ts';
 import { dispatchDue } from '../../lambdas/flows/deliver/dispatch-due.ts';
@@ -71,7 +71,6 @@ async function workOff(engine: FakeEngine, faultOf: FaultOf, counter: { invocati
       const done = await invoke(engine.drainPorts, async (ports) => {
         const message = JSON.parse(drain.body) as DrainMessage;
         if (message.kind === 'drain') await drainEndpoint(ports, message);
-        else if (message.kind === 'shadow') await sendShadows(ports, message);
         else {
           const key = { scope: message.scope, id: message.subscription };
           const [subscription] = await engine.subscriptions.getMany([key]);
@@ -81,6 +80,14 @@ async function workOff(engine: FakeEngine, faultOf: FaultOf, counter: { invocati
       });
       for (const id of done) engine.drainQueue.remove(id);
     }
-    if (jobs.length === 0 && drains.length === 0) return;
+    const shadows = engine.shadowQueue.receive();
+    for (const { id, body } of shadows) {
+      const done = await invoke(engine.drainPorts, async (ports) => {
+        await sendShadows(ports, JSON.parse(body) as ShadowMessage);
+        return [id];
+      });
+      for (const one of done) engine.shadowQueue.remove(one);
+    }
+    if (jobs.length === 0 && drains.length === 0 && shadows.length === 0) return;
   }
 }

@@ -395,7 +395,7 @@ describe('permissions', () => {
         get: /^Payloads/,
         put: /^Payloads/,
         send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/],
-        receive: [/^DrainQueue[0-9A-F]{8}$/],
+        receive: [/^DrainQueue[0-9A-F]{8}$/, /^ShadowQueue[0-9A-F]{8}$/],
         tables: /^(Tenants|Subscriptions|Events|Idempotency|Deliveries|Limits)/,
         written: /^(Subscriptions|Events|Idempotency|Deliveries|Limits)/,
         tells: true,
@@ -424,6 +424,7 @@ describe('permissions', () => {
         send: [
           /^DeliveryQueue[0-9A-F]{8}$/,
           /^DrainQueue[0-9A-F]{8}$/,
+          /^ShadowQueue[0-9A-F]{8}$/,
           /^EnrichQueue[0-9A-F]{8}$/,
           /^PollQueue[0-9A-F]{8}$/,
           /^RawQueueDeadLetters/,
@@ -439,7 +440,7 @@ describe('permissions', () => {
       'enrich',
       {
         put: /^Payloads/,
-        send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^EnrichQueue[0-9A-F]{8}$/],
+        send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^ShadowQueue[0-9A-F]{8}$/, /^EnrichQueue[0-9A-F]{8}$/],
         receive: [/^EnrichQueue[0-9A-F]{8}$/],
         tables:
           /^(Accounts|Credentials|Fetches|Tenants|Subscriptions|Events|Records|Idempotency|Limits|Statistics)Table/,
@@ -456,6 +457,7 @@ describe('permissions', () => {
         send: [
           /^DeliveryQueue[0-9A-F]{8}$/,
           /^DrainQueue[0-9A-F]{8}$/,
+          /^ShadowQueue[0-9A-F]{8}$/,
           /^EnrichQueue[0-9A-F]{8}$/,
           /^PollQueue[0-9A-F]{8}$/,
         ],
@@ -718,6 +720,7 @@ describe('data at rest', () => {
       ['Poll', 'PollQueue'],
       ['Deliver', 'DeliveryQueue'],
       ['Drain', 'DrainQueue'],
+      ['Drain', 'ShadowQueue'],
       ['Govern', 'GovernanceQueue'],
     ] as const)
       expect(

@@ -11,7 +11,6 @@ import { EngineError } from '../../contracts/engine-error.ts';
 import { limits } from '../../contracts/limits.ts';
 import {
   type DeliveryJob,
-  type DrainMessage,
   deadLetterReasonAttribute,
   type PollMessage,
   type PollNowMessage,
@@ -26,6 +25,7 @@ import type {
   GovernanceQueue,
   PollQueue,
   RawQueue,
+  ShadowQueue,
 } from '../../ports/events/queues.ts';
 import { chunks } from '../dynamo/rows/chunks.ts';
 import { type Batcher, createBatcher, outcomesOrThrow } from './request-batcher.ts';
@@ -114,10 +114,16 @@ function createSqsBatcher(client: SQSClient, queueUrl: string): Batcher<BatchedM
 }
 
 export function createSqsDrainQueue(client: SQSClient, queueUrl: string): DrainQueue {
-  // A second endpoint that hangs delays no backlog: its messages have a group of their own.
-  return createSqsDelayedQueue<DrainMessage>(client, queueUrl, (message) =>
-    message.kind === 'shadow' ? `shadow.${message.tenant}` : message.subscription,
-  );
+  return createSqsDelayedQueue(client, queueUrl, ({ subscription }) => subscription);
+}
+
+export function createSqsShadowQueue(client: SQSClient, queueUrl: string): ShadowQueue {
+  const send = createSqsBatcher(client, queueUrl);
+  return {
+    async sendAll(messages) {
+      outcomesOrThrow(await send(messages.map((content) => ({ content, group: content.tenant, delayMs: 0 }))));
+    },
+  };
 }
 
 export function createSqsGovernanceQueue(client: SQSClient, queueUrl: string): GovernanceQueue {

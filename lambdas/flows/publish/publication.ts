@@ -3,7 +3,7 @@ import type { RecordTraits } from '../../engine/records/observation.ts';
 import type { SubscriptionStore } from '../../ports/delivery/subscription-store.ts';
 import type { ClaimStore } from '../../ports/events/claim-store.ts';
 import type { EventClaim, EventReader, EventRow, EventWriter } from '../../ports/events/event-store.ts';
-import type { DeliveryQueue } from '../../ports/events/queues.ts';
+import type { DeliveryQueue, ShadowQueue } from '../../ports/events/queues.ts';
 import type { RecordStates } from '../../ports/events/record-states.ts';
 import type { Pause } from '../../ports/runtime/pause.ts';
 import type { Randomness } from '../../ports/runtime/randomness.ts';
@@ -17,6 +17,8 @@ export interface FactPorts extends AskForDrainPorts {
   readonly payloads: ClaimStore;
   readonly subscriptions: Pick<SubscriptionStore, 'listFor'>;
   readonly deliveryQueue: DeliveryQueue;
+  /** What tenants' second endpoints get. @default they get nothing, as of operational events of sending functions */
+  readonly shadowQueue?: ShadowQueue;
   readonly tenantPolicies: TenantPolicies;
   readonly claimThresholdBytes: number;
   readonly pause: Pause;

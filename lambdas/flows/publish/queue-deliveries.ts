@@ -14,7 +14,7 @@ import { queueShadows } from './queue-shadows.ts';
  * @returns How many deliveries each event has, by its id.
  */
 export async function queueDeliveries(
-  ports: Pick<PublishPorts, 'deliveryQueue'> & AskForDrainPorts,
+  ports: Pick<PublishPorts, 'deliveryQueue' | 'shadowQueue'> & AskForDrainPorts,
   placed: readonly Placed[],
   subscriptions: readonly SubscriptionRoute[],
   isShadowed = false,
@@ -37,7 +37,7 @@ export async function queueDeliveries(
   await Promise.all([
     ports.deliveryQueue.sendAll(deliveries),
     ...followers.values().map((one) => wakeFollower(ports, one)),
-    isShadowed ? queueShadows(ports, wanted) : undefined,
+    isShadowed ? queueShadows(ports.shadowQueue, wanted) : undefined,
   ]);
   return new Map([...Map.groupBy(wanted, ({ row }) => row.id)].map(([id, list]) => [id, list.length]));
 }

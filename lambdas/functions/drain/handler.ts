@@ -24,7 +24,7 @@ export interface DrainRuntime {
   readonly outcomesNow: OutcomeCounter<QueueNote>;
 }
 
-/** Works on one endpoint's backlog, or one replay, per record; only failed records return to the queue. */
+/** Works on one endpoint's backlog, one replay, or the copies for one second endpoint, per record; only failed records return to the queue. */
 export function createDrainHandler(runtime: DrainRuntime) {
   const { ports, log, outcomesNow } = runtime;
   return async (event: SQSEvent): Promise<SQSBatchResponse> => {
@@ -56,7 +56,7 @@ export function createDrainHandler(runtime: DrainRuntime) {
 
 async function drain(
   { ports, log, tell, mayTell = tellAll, measure, outcomes }: DrainRuntime,
-  message: Extract<DrainMessage, { kind: 'drain' }>,
+  message: DrainMessage,
 ): Promise<void> {
   const { subscription } = message;
   const { traces, events } = learnTraces(ports.events);
@@ -101,7 +101,7 @@ async function shadow({ ports, log, outcomes }: DrainRuntime, message: ShadowMes
 }
 
 /** Malformed messages must not reach the stores. */
-function isDrainMessage(message: unknown): message is DrainMessage {
+function isDrainMessage(message: unknown): message is DrainMessage | ShadowMessage {
   if (typeof message !== 'object' || message === null) return false;
   const { kind, subscription, scope, replay, restarts = 0, ...shadowed } = message as Readonly<Record<string, unknown>>;
   if (kind === 'shadow') return isText(subscription) && isText(scope) && isShadowed(shadowed);

@@ -1,7 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { SQSClient } from '@aws-sdk/client-sqs';
 import { createS3ClaimStore } from '../../adapters/aws/s3-claim-store.ts';
-import { createSqsDeliveryQueue, createSqsDrainQueue } from '../../adapters/aws/sqs-queues.ts';
+import { createSqsDeliveryQueue, createSqsDrainQueue, createSqsShadowQueue } from '../../adapters/aws/sqs-queues.ts';
 import { createDynamoEndpointStore } from '../../adapters/dynamo/stores/endpoint-store.ts';
 import { createDynamoEventReader, createDynamoEventWriter } from '../../adapters/dynamo/stores/event-store.ts';
 import { createDynamoRecordStates } from '../../adapters/dynamo/stores/record-states.ts';
@@ -33,6 +33,7 @@ type PublishingKey =
   | typeof environmentKeys.subscriptionsTable
   | typeof environmentKeys.deliveryQueueUrl
   | typeof environmentKeys.drainQueueUrl
+  | typeof environmentKeys.shadowQueueUrl
   | typeof environmentKeys.limitsTable;
 
 /** Environment to ports, for the functions that publish events of records. */
@@ -54,6 +55,7 @@ export function createPublishingPorts({ env, dynamo, sqs }: PublishingCompositio
     subscriptions: createDynamoSubscriptionStore(dynamo, env[environmentKeys.subscriptionsTable], systemClock),
     deliveryQueue: createSqsDeliveryQueue(sqs, env[environmentKeys.deliveryQueueUrl]),
     drainQueue: createSqsDrainQueue(sqs, env[environmentKeys.drainQueueUrl]),
+    shadowQueue: createSqsShadowQueue(sqs, env[environmentKeys.shadowQueueUrl]),
     endpoints: createDynamoEndpointStore(dynamo, env[environmentKeys.limitsTable], newEndpoint),
     endpointPolicy: defaultEndpointPolicy,
     clock: systemClock,

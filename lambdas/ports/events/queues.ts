@@ -7,6 +7,7 @@ import type {
   PollMessage,
   PollNowMessage,
   RawMessage,
+  ShadowMessage,
 } from '../../contracts/messages.ts';
 
 export interface RawQueue {
@@ -23,6 +24,10 @@ export interface DeliveryQueue {
 
 export interface DrainQueue {
   send(message: DrainMessage, delayMs: number): Promise<void>;
+}
+
+export interface ShadowQueue {
+  sendAll(messages: readonly ShadowMessage[]): Promise<void>;
 }
 
 export interface EnrichQueue {

@@ -135,7 +135,10 @@ const providerDown: Scenario = {
   async provoke(stage) {
     const provider = await startProvider('legacy-crm', { records: 3, clock: { nowMs: () => stage.engine.now() } });
     const door = await startDoor(provider);
-    undo.push(() => provider.stop(), () => void door.server.close().closeAllConnections());
+    undo.push(
+      () => provider.stop(),
+      () => void door.server.close().closeAllConnections(),
+    );
     const created = await stage.call('POST', '/v1/accounts', {
       tenant: 'synced',
       integration: 'legacy-crm',

@@ -2,7 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSRecord } from 'aws-lambda';
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../../lambdas/contracts/limits.ts';
-import type { DrainMessage, ShadowMessage } from '../../../lambdas/contracts/messages.ts';
+import type { ShadowMessage } from '../../../lambdas/contracts/messages.ts';
 import { newEndpoint } from '../../../lambdas/engine/delivery/endpoint-state.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
 import { startReplay } from '../../../lambdas/flows/subscriptions/replay-events.ts';
@@ -43,10 +43,7 @@ const received = (engine: FakeEngine, url = aSubscription().url) =>
   engine.callbacks.requests.filter((request) => request.url === url).map(({ headers }) => headers['webhook-id']);
 
 const shadowsOf = (engine: FakeEngine) =>
-  engine.drainQueue
-    .messages()
-    .map(({ body }) => JSON.parse(body) as DrainMessage)
-    .filter((message): message is ShadowMessage => message.kind === 'shadow');
+  engine.shadowQueue.messages().map(({ body }) => JSON.parse(body) as ShadowMessage);
 
 /** The drain's handler, over one shadow message. */
 async function give(engine: FakeEngine, ...messages: readonly object[]) {
@@ -146,7 +143,7 @@ describe('a second endpoint', () => {
     const before = await engine.subscriptions.find('sub_1');
     await publish(engine, 'evt_1');
     const [shadow] = shadowsOf(engine);
-    for (const { id } of engine.drainQueue.receive()) engine.drainQueue.remove(id);
+    for (const { id } of engine.shadowQueue.receive()) engine.shadowQueue.remove(id);
     const { answer, sum } = await give(engine, shadow as object);
     expect(answer).toEqual({ batchItemFailures: [] });
     expect(sum('shadow-failed')).toBe(1);
@@ -166,7 +163,7 @@ describe('a second endpoint', () => {
     });
     await publish(engine, 'evt_1', 'evt_2', 'evt_3');
     await give(engine, ...shadowsOf(engine));
-    for (const { id } of engine.drainQueue.receive()) engine.drainQueue.remove(id);
+    for (const { id } of engine.shadowQueue.receive()) engine.shadowQueue.remove(id);
     await publish(engine, 'evt_4');
     const { sum } = await give(engine, ...shadowsOf(engine));
     expect(sum('shadow-skipped')).toBe(1);
@@ -177,8 +174,8 @@ describe('a second endpoint', () => {
 
   test('loses its copy, and nothing else, when the queue refuses its message', async () => {
     const engine = await anEngine({ delivery: 'shadow', shadowUrl });
-    const drainQueue = { send: async () => Promise.reject(new Error('throttled')) };
-    const ended = await publishEvents({ ...engine.publishPorts, drainQueue }, [
+    const shadowQueue = { sendAll: async () => Promise.reject(new Error('throttled')) };
+    const ended = await publishEvents({ ...engine.publishPorts, shadowQueue }, [
       { owner: 'raw_1', event: anEvent({ id: 'evt_1' }) },
     ]);
     expect(ended).toMatchObject([{ kind: 'published', deliveries: 1 }]);
