@@ -122,10 +122,12 @@ describe.each(implementations)('the log of trials (%s)', (_, create) => {
     ];
     for (const [index, key] of [aKey, ...others].entries()) await store.add(key, counts, [difference(index)]);
     const found = await store.list('acme', 'staff', 'v1');
-    expect(found.map(({ account, differences }) => [account, differences.map(({ input }) => input)]).sort()).toEqual([
-      ['acc_1', ['raw_0']],
-      ['acc_10', ['raw_4']],
-    ]);
+    expect(new Map(found.map(({ account, differences }) => [account, differences.map(({ input }) => input)]))).toEqual(
+      new Map([
+        ['acc_1', ['raw_0']],
+        ['acc_10', ['raw_4']],
+      ]),
+    );
   });
 
   test('forgets them after seven days, or after the retention of the tenant', async () => {

@@ -225,7 +225,7 @@ describe('queues', () => {
 
   test('every consumer reports partial failures, and the visibility timeout of its queue is six times its timeout', () => {
     const mappings = ofType(dev, 'AWS::Lambda::EventSourceMapping');
-    expect(mappings).toHaveLength(6);
+    expect(mappings).toHaveLength(7);
     for (const [id, { Properties }] of mappings) {
       expect(Properties.FunctionResponseTypes, id).toEqual(['ReportBatchItemFailures']);
       // Reading records, a sync, a drain or an erasure may take a whole run, so it must not delay another one in its batch.
@@ -440,7 +440,12 @@ describe('permissions', () => {
       'enrich',
       {
         put: /^Payloads/,
-        send: [/^DeliveryQueue[0-9A-F]{8}$/, /^DrainQueue[0-9A-F]{8}$/, /^ShadowQueue[0-9A-F]{8}$/, /^EnrichQueue[0-9A-F]{8}$/],
+        send: [
+          /^DeliveryQueue[0-9A-F]{8}$/,
+          /^DrainQueue[0-9A-F]{8}$/,
+          /^ShadowQueue[0-9A-F]{8}$/,
+          /^EnrichQueue[0-9A-F]{8}$/,
+        ],
         receive: [/^EnrichQueue[0-9A-F]{8}$/],
         tables:
           /^(Accounts|Credentials|Fetches|Tenants|Subscriptions|Events|Records|Idempotency|Limits|Statistics)Table/,

@@ -15,7 +15,7 @@ interface DeliveryProps {
 }
 
 /** What each mode does, in words. */
-export const modes: Readonly<Record<Mode, string>> = {
+const modes: Readonly<Record<Mode, string>> = {
   both: 'Callbacks and feed',
   push: 'Callbacks only: the tenant may not read the feed',
   pull: 'Feed only: nothing is delivered',

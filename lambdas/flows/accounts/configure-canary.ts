@@ -60,11 +60,9 @@ export async function configureCanary(
   throw new EngineError('contended', 'the settings are being changed', { retryable: true });
 }
 
-function withCanary(
-  { canary: _, ...settings }: IntegrationSettings,
-  canary: CanarySettings | undefined,
-): IntegrationSettings {
-  return { ...settings, ...(canary === undefined ? {} : { canary }) };
+function withCanary(settings: IntegrationSettings, canary: CanarySettings | undefined): IntegrationSettings {
+  const { canary: _, ...rest } = settings;
+  return { ...rest, ...(canary === undefined ? {} : { canary }) };
 }
 
 async function tellAccount(

@@ -18,6 +18,7 @@ import type {
   RawDelivery,
   SettledMapping,
   TenantPublication,
+  Trial,
 } from './normalization.ts';
 
 /** Bodies held in memory at the same time. */
@@ -71,10 +72,7 @@ export async function normalizeWebhooks(
   ]);
   // Make the calls last and in parallel: a provider that does not answer must not delay the events of others.
   const settled = await Promise.all(mappings.map(settleConfirmation));
-  await compareTrials(
-    ports,
-    mappings.flatMap((mapping) => ('trials' in mapping ? (mapping.trials ?? []) : [])),
-  );
+  await compareTrials(ports, mappings.flatMap(trialsOf));
   return settled.map((mapping, index): Normalization => {
     const unarchived = archived[index];
     if (unarchived !== undefined) return { kind: 'failed', error: unarchived.error };
@@ -106,6 +104,10 @@ async function askForPolls(
   await Promise.all(
     [...asked.values()].map(({ poll, trace }) => pollQueue.send({ kind: 'poll-now', ...poll, trace }, 0)),
   );
+}
+
+function trialsOf(mapping: Mapping): readonly Trial[] {
+  return 'trials' in mapping ? (mapping.trials ?? []) : [];
 }
 
 function pollsOf(mapping: Mapping): readonly PollNow[] {

@@ -118,7 +118,9 @@ function toTrial(account: string, rows: readonly Row[]): CanaryTrial {
   const counted = rows.find(({ difference }) => difference === undefined) ?? {};
   const count = (name: keyof CanaryCounts) => Number(counted[name] ?? 0);
   const differences = rows
-    .flatMap(({ difference }) => (difference === undefined ? [] : (JSON.parse(String(difference)) as CanaryDifference)))
+    .flatMap(({ difference }) =>
+      difference === undefined ? [] : (JSON.parse(difference as string) as CanaryDifference),
+    )
     .sort((one, other) => (one.at < other.at ? 1 : -1));
   return {
     account,
