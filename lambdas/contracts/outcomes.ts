@@ -87,9 +87,10 @@ export type NormalizeNote = 'schema-drift';
 
 /**
  * Normalize also counts what it compared of candidates: requests that both definitions mapped, those with different
- * events, those that the candidate failed to map, and those that were not compared for lack of time or room.
+ * events, those that the candidate failed to map, those that were not compared for lack of time or room, and those whose
+ * comparison could not be stored.
  */
-export type CanaryNote = 'canary-compared' | 'canary-different' | 'canary-failed' | 'canary-skipped';
+export type CanaryNote = 'canary-compared' | 'canary-different' | 'canary-failed' | 'canary-skipped' | 'canary-lost';
 
 export type DeliverOutcome =
   | 'delivered'

@@ -13,12 +13,15 @@ const ownKey = 'tk_canary_secret-of-canary';
 /** Put a candidate into each bundle, as a deployment of `integrations/github/canary/` does. */
 async function deployCandidate(assemblyDir: string): Promise<void> {
   const current = compileIntegrations(integrations).get('github');
-  const mapping = `(${current?.mapping}) ~> | data | { "title": "[" & title & "]" } |`;
+  const resources = structuredClone(current?.resources ?? {});
+  const tickets = resources['ticketing/tickets'];
+  if (tickets === undefined) throw new Error('GitHub has no tickets');
+  tickets.map = `(${tickets.map}) ~> | $ | { "title": "[" & title & "]" } |`;
   for (const name of await readdir(assemblyDir)) {
     const bundle = join(assemblyDir, name);
     if (!existsSync(join(bundle, 'integrations'))) continue;
     await mkdir(join(bundle, 'candidates'), { recursive: true });
-    await writeFile(join(bundle, 'candidates/github.json'), JSON.stringify({ ...current, mapping }));
+    await writeFile(join(bundle, 'candidates/github.json'), JSON.stringify({ ...current, resources }));
   }
 }
 

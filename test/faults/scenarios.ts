@@ -44,6 +44,19 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     },
   },
 
+  /** A webhook of a tenant whose second endpoint refuses every connection: the first one gets it all the same. */
+  shadow: {
+    async play(run) {
+      const account = await run.account('github');
+      await run.subscriber();
+      const mode = { delivery: 'shadow', shadow_url: 'http://127.0.0.1:1/refused' };
+      const { status } = await run.call('PATCH', `/v1/tenants/${run.tenant}`, mode);
+      if (status !== 200) throw new Error(`the mode was answered with ${status}`);
+      run.faultsBegin();
+      await run.send(githubWebhook(account, { issue: 1 }));
+    },
+  },
+
   /** A webhook for an endpoint that is known to be fast: deliver sends it. */
   'known-endpoint': {
     async play(run) {

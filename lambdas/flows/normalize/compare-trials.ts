@@ -27,7 +27,7 @@ export async function compareTrials(ports: ComparePorts, trials: readonly Trial[
   const note = (name: CanaryNote, amount: number) => {
     if (amount > 0) ports.canaryNotes.count(name, amount);
   };
-  await countBeside(ports, maxWaitMs, async () => {
+  const counting = await countBeside(ports, maxWaitMs, async () => {
     const untilMs = ports.clock.nowMs() + maxWaitMs;
     const compared: Compared[] = [];
     for (const trial of tried) {
@@ -40,6 +40,8 @@ export async function compareTrials(ports: ComparePorts, trials: readonly Trial[
     note('canary-failed', compared.filter(({ isFailed }) => isFailed).length);
     await keep(ports, compared);
   });
+  // They are counted, but cannot be shown.
+  if (counting.kind === 'failed') note('canary-lost', tried.length);
 }
 
 function compareOne({ published, mapped, input, ...rest }: Trial, other: TriedMapping, nowMs: number): Compared {
