@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { limits } from '../lambdas/contracts/limits.ts';
 import { meantInstead } from './cli/explain/nearest-name.ts';
 import { concurrencySettings } from './settings/concurrency-settings.ts';
+import { deploymentSettings } from './settings/deployment-settings.ts';
 import { domainFaults, domainSettings } from './settings/domain-settings.ts';
 import { monitoringSettings } from './settings/monitoring-settings.ts';
 import { networkSettings } from './settings/network-settings.ts';
@@ -49,6 +50,7 @@ const settingsSchema = z.strictObject({
   ...networkSettings,
   ...domainSettings,
   ...tagSettings,
+  ...deploymentSettings,
   ...observabilitySettings,
   ...monitoringSettings,
 });
@@ -111,6 +113,7 @@ function defaultsOf(stage: Stage): Settings {
     tracing: 'off',
     traceSampleRatio: 1,
     dashboard: stage === 'prod' || stage === 'staging',
+    gradualDeployments: stage === 'prod',
   };
 }
 

@@ -1,5 +1,6 @@
-import { Duration, type RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
-import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
+import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import type { Alarm, IAlarm } from 'aws-cdk-lib/aws-cloudwatch';
+import type { LambdaDeploymentGroup } from 'aws-cdk-lib/aws-codedeploy';
 import {
   Effect,
   type IGrantable,
@@ -10,9 +11,12 @@ import {
   ServicePrincipal,
 } from 'aws-cdk-lib/aws-iam';
 import {
+  Alias,
   Architecture,
   type CfnFunction,
   Code,
+  type IFunction,
+  type IVersion,
   Function as LambdaFunction,
   LoggingFormat,
   RecursiveLoop,
@@ -24,6 +28,7 @@ import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { type FunctionName, functionEnvironments } from '../../lambdas/contracts/environment.ts';
 import type { FunctionBundle } from './function-bundle.ts';
+import { failedRecordsAlarm, type GradualDeployments } from './gradual-deployments.ts';
 import type { OperatorAlarms } from './operator-alarms.ts';
 
 /** Exactly the keys that the function reads. */
@@ -62,6 +67,11 @@ export interface EngineFunctionProps<Name extends FunctionName> {
    */
   readonly isTraced?: boolean;
   readonly logRetention: RetentionDays;
+  /**
+   * Shifts the function to a new version gradually.
+   * @default - at once
+   */
+  readonly deployments?: GradualDeployments | undefined;
   readonly alarms: OperatorAlarms;
   /** What raises an alarm. @default - errors */
   readonly watched?: readonly ('errors' | 'throttles')[];
@@ -72,23 +82,25 @@ export interface EngineFunctionProps<Name extends FunctionName> {
 export class EngineFunction<Name extends FunctionName = FunctionName> extends Construct implements IGrantable {
   readonly lambda: LambdaFunction;
   readonly logGroup: LogGroup;
+  /** What invokes the function must invoke this alias: it names the version that is deployed. */
+  readonly live: IFunction;
   readonly grantPrincipal: IPrincipal;
   /** Undefined where its errors raise no alarm. */
   readonly errorsAlarm: Alarm | undefined;
+  private readonly deploymentGroup: LambdaDeploymentGroup | undefined;
 
   constructor(scope: Construct, id: string, props: EngineFunctionProps<Name>) {
     super(scope, id);
     const { name, removalPolicy } = props;
     assertEnvironment(name, props.environment);
 
-    const logGroup = new LogGroup(this, 'Logs', { retention: props.logRetention, removalPolicy });
-    this.logGroup = logGroup;
+    this.logGroup = new LogGroup(this, 'Logs', { retention: props.logRetention, removalPolicy });
     const role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
       description: `Tributary: what ${name} may do`,
     });
     this.grantPrincipal = role;
-    logGroup.grantWrite(role);
+    this.logGroup.grantWrite(role);
 
     this.lambda = new LambdaFunction(this, 'Function', {
       description: `Tributary: ${name}`,
@@ -101,9 +113,11 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
       ...(props.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: props.reservedConcurrency }),
       recursiveLoop: props.requeuesItself === true ? RecursiveLoop.ALLOW : RecursiveLoop.TERMINATE,
       role,
-      logGroup,
+      logGroup: this.logGroup,
       ...(props.isTraced === true ? { tracing: Tracing.ACTIVE } : {}),
       loggingFormat: LoggingFormat.JSON,
+      // CloudFormation deletes the version before only after an update has succeeded: a rollback still has it.
+      currentVersionOptions: { removalPolicy: RemovalPolicy.DESTROY },
       // Lambda's lines about successful invocations repeat its metrics, and cost more than the engine's lines.
       systemLogLevelV2: SystemLogLevel.WARN,
       environment: { NODE_OPTIONS: '--enable-source-maps', ...props.environment },
@@ -111,6 +125,11 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
 
     if (props.isTraced === true) acknowledgeTracing(role);
     if (props.vpc !== undefined) placeInVpc(this.lambda, role, props.vpc);
+
+    // Casts, because the types of aws-cdk-lib disagree under exactOptionalPropertyTypes.
+    const live = new Alias(this, 'Live', { aliasName: 'live', version: this.lambda.currentVersion as IVersion });
+    this.live = live as IFunction;
+    this.deploymentGroup = props.deployments?.of(this, live);
 
     const { alarms, watched = ['errors'] } = props;
     const period = Duration.minutes(5);
@@ -134,6 +153,16 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
         relaxedThreshold: 10,
         periods: 2,
       });
+  }
+
+  /** End a gradual deployment of the function when this alarm fires. */
+  endDeploymentsOn(alarm: IAlarm): void {
+    this.deploymentGroup?.addAlarm(alarm);
+  }
+
+  /** End a gradual deployment of the function when it hands too many messages back to its queue. */
+  endDeploymentsOnFailedRecords(): void {
+    this.deploymentGroup?.addAlarm(failedRecordsAlarm(this, this.logGroup));
   }
 }
 

@@ -17,11 +17,11 @@ export class MinuteSchedule extends Construct {
   constructor(scope: Construct, id: string, { target, runbookEntry, alarms }: MinuteScheduleProps) {
     super(scope, id);
     const minute = Duration.minutes(1);
-    target.lambda.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: minute });
+    target.live.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: minute });
     new Rule(this, 'Rule', {
       description: `Tributary: ${target.node.id} every minute`,
       schedule: Schedule.rate(minute),
-      targets: [new FunctionTarget(target.lambda, { retryAttempts: 0, maxEventAge: minute })],
+      targets: [new FunctionTarget(target.live, { retryAttempts: 0, maxEventAge: minute })],
     });
     alarms.add(this, 'SilentAlarm', {
       meaning: `${target.node.id} has not run for five minutes, although it is due every minute.`,

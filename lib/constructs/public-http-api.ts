@@ -12,7 +12,7 @@ import {
   LogGroupLogDestination,
 } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations';
-import type { Metric } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Alarm, Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { LogGroup, LogGroupClass, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { ApiDomain } from './api-domain.ts';
@@ -68,6 +68,7 @@ export class PublicHttpApi extends Construct {
   readonly requestLogs: LogGroup;
   private readonly api: HttpApi;
   private readonly stage: HttpStage;
+  private readonly serverErrors: Alarm;
   private readonly routeSettings: Record<string, object> = {};
   private readonly integrations = new Map<EngineFunction, HttpLambdaIntegration>();
 
@@ -102,7 +103,7 @@ export class PublicHttpApi extends Construct {
     const period = Duration.minutes(5);
     const { region } = Stack.of(this);
     const console = `apigateway/main/monitor/metrics?api=${this.api.apiId}&region=${region}`;
-    props.alarms.add(this, 'ServerErrorsAlarm', {
+    this.serverErrors = props.alarms.add(this, 'ServerErrorsAlarm', {
       meaning: 'The HTTP API answered requests of five minutes with a 5xx status.',
       runbookEntry: 'http-api-server-errors',
       console,
@@ -174,8 +175,9 @@ export class PublicHttpApi extends Construct {
   private integrationOf(target: EngineFunction): HttpLambdaIntegration {
     const known = this.integrations.get(target);
     if (known !== undefined) return known;
-    const integration = new HttpLambdaIntegration(`${target.node.id}Integration`, target.lambda);
+    const integration = new HttpLambdaIntegration(`${target.node.id}Integration`, target.live);
     this.integrations.set(target, integration);
+    target.endDeploymentsOn(this.serverErrors);
     return integration;
   }
 }

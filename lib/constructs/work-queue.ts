@@ -1,5 +1,5 @@
-import { Duration, type RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources';
+import { Duration, Names, type RemovalPolicy, Stack } from 'aws-cdk-lib';
+import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda';
 import { type CfnQueue, Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { limits } from '../../lambdas/contracts/limits.ts';
@@ -100,7 +100,8 @@ export class WorkQueue extends Construct {
    * @param batch - Messages of one invocation, at most 10 without a window, and how long to wait for them.
    * @throws Error when the function's timeout is not the one that the visibility timeout is based on.
    */
-  consumedBy({ lambda }: EngineFunction, maxConcurrency: number, { size, windowSeconds = 0 }: Batch): void {
+  consumedBy(consumer: EngineFunction, maxConcurrency: number, { size, windowSeconds = 0 }: Batch): void {
+    const { lambda, live } = consumer;
     const timeoutSeconds = lambda.timeout?.toSeconds();
     if (timeoutSeconds !== this.consumerTimeout.toSeconds()) {
       throw new Error(
@@ -110,14 +111,18 @@ export class WorkQueue extends Construct {
     // A message is hidden while its batch is gathered, too.
     const hiddenSeconds = visibilityTimeouts * this.consumerTimeout.toSeconds() + windowSeconds;
     (this.queue.node.defaultChild as CfnQueue).visibilityTimeout = hiddenSeconds;
-    lambda.addEventSource(
-      new SqsEventSource(this.queue, {
-        batchSize: size,
-        ...(windowSeconds === 0 ? {} : { maxBatchingWindow: Duration.seconds(windowSeconds) }),
-        maxConcurrency,
-        reportBatchItemFailures: true,
-      }),
-    );
+    // Scope and id are those of SqsEventSource on the function itself: a mapping with another logical id would be a
+    // second one on the same queue while the stack is updated.
+    new EventSourceMapping(lambda, `SqsEventSource:${Names.nodeUniqueId(this.queue.node)}`, {
+      target: live,
+      eventSourceArn: this.queue.queueArn,
+      batchSize: size,
+      ...(windowSeconds === 0 ? {} : { maxBatchingWindow: Duration.seconds(windowSeconds) }),
+      maxConcurrency,
+      reportBatchItemFailures: true,
+    });
+    this.queue.grantConsumeMessages(lambda);
+    consumer.endDeploymentsOnFailedRecords();
   }
 }
 

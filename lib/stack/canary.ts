@@ -30,14 +30,14 @@ export function createCanary(builder: EngineBuilder, { tables }: Storage): void 
   tables.accounts.grantRows(canary, [names.account], 'GetItem');
   tables.subscriptions.grantRows(canary, [names.tenant], 'BatchGetItem');
   // An origin of its own: the engine never calls that of the deployment.
-  const url = canary.lambda.addFunctionUrl({ authType: FunctionUrlAuthType.NONE });
-  canary.lambda.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: period });
+  const url = canary.live.addFunctionUrl({ authType: FunctionUrlAuthType.NONE });
+  canary.live.configureAsyncInvoke({ retryAttempts: 0, maxEventAge: period });
   const run: CanaryRun = { url: url.url };
   new Rule(scope, 'CanarySchedule', {
     description: 'Tributary: canary every five minutes',
     schedule: Schedule.rate(period),
     targets: [
-      new FunctionTarget(canary.lambda, {
+      new FunctionTarget(canary.live, {
         event: RuleTargetInput.fromObject(run),
         retryAttempts: 0,
         maxEventAge: period,

@@ -11,6 +11,7 @@ import {
 import type { TributaryConfig } from '../config.ts';
 import { EngineFunction, type EngineFunctionProps, type FunctionEnvironment } from '../constructs/engine-function.ts';
 import { bundleFunction, type FunctionBundleProps } from '../constructs/function-bundle.ts';
+import { GradualDeployments } from '../constructs/gradual-deployments.ts';
 import type { OperatorAlarms } from '../constructs/operator-alarms.ts';
 import { WorkQueue } from '../constructs/work-queue.ts';
 import { compileCandidates, compileIntegrations } from '../definitions/compile-integrations.ts';
@@ -117,6 +118,7 @@ export class EngineBuilder {
   /** What was built so far, by name. */
   readonly queues = new Map<string, WorkQueue>();
   readonly functions = new Map<FunctionName, EngineFunction>();
+  private readonly deployments: GradualDeployments | undefined;
   private readonly environment = new Map<EnvironmentKey, string>();
   private readonly integrations = compileIntegrations(integrationsRoot);
   private readonly candidates = compileCandidates(integrationsRoot, this.integrations);
@@ -127,6 +129,7 @@ export class EngineBuilder {
     this.config = config;
     this.alarms = alarms;
     this.removalPolicy = removalPolicy;
+    this.deployments = config.gradualDeployments ? new GradualDeployments(scope, 'Deployments') : undefined;
   }
 
   /** Set environment keys for functions that are created later. @throws Error for a key that is already set. */
@@ -175,6 +178,7 @@ export class EngineBuilder {
       vpc: this.vpcOf(name),
       isTraced: this.config.tracing === 'active',
       logRetention: this.config.logRetentionDays,
+      deployments: this.deployments,
       alarms: this.alarms,
       ...(watched[name] === undefined ? {} : { watched: watched[name] }),
       removalPolicy: this.removalPolicy,

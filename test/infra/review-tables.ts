@@ -48,11 +48,12 @@ export function permissionsOf({ resources }: SynthesizedStage): readonly Permiss
 
 /** The resources of the stack, and their fate when the stack or the resource is deleted. */
 export function resourcesTable(stages: Readonly<Record<'dev' | 'prod', SynthesizedStage>>): string {
-  const { dev, prod } = stages;
-  const ids = new Set([...Object.keys(dev.resources), ...Object.keys(prod.resources)]);
-  const lines = [...ids].map((id) => {
-    const type = (dev.resources[id] ?? prod.resources[id])?.Type ?? '';
-    return `| ${id} | ${type} | ${fateOf(dev.resources[id])} | ${fateOf(prod.resources[id])} |`;
+  const [dev, prod] = [stages.dev, stages.prod].map(
+    ({ resources }) => new Map(Object.entries(resources).map(([id, resource]) => [lastingId(id, resource), resource])),
+  ) as [Map<string, Resource>, Map<string, Resource>];
+  const lines = [...new Set([...dev.keys(), ...prod.keys()])].map((id) => {
+    const type = (dev.get(id) ?? prod.get(id))?.Type ?? '';
+    return `| ${id} | ${type} | ${fateOf(dev.get(id))} | ${fateOf(prod.get(id))} |`;
   });
   return table(['logical id', 'type', 'deleted in dev', 'deleted in prod'], lines);
 }
@@ -90,6 +91,11 @@ function nameOf(value: unknown): string {
     return parts.map(nameOf).join(separator);
   }
   return JSON.stringify(value);
+}
+
+/** The id of a function's version ends with a hash of its code. */
+function lastingId(id: string, { Type }: Resource): string {
+  return Type === 'AWS::Lambda::Version' ? id.replace(/[0-9a-f]{32}$/, '…') : id;
 }
 
 /** CDK ends a logical id with eight digits of a hash of its path. */

@@ -12,6 +12,8 @@ export interface Resource {
   readonly Properties: Record<string, any>;
   readonly DependsOn?: readonly string[];
   readonly DeletionPolicy?: string;
+  // oxlint-disable-next-line typescript/no-explicit-any
+  readonly UpdatePolicy?: Record<string, any>;
   readonly UpdateReplacePolicy?: string;
 }
 

@@ -5,6 +5,7 @@ import { Topic } from 'aws-cdk-lib/aws-sns';
 import { describe, expect, test } from 'vitest';
 import { environmentKeys, type FunctionName, functionEnvironments } from '../../lambdas/contracts/environment.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
+import { recordFailed } from '../../lambdas/contracts/log-messages.ts';
 import { stages } from '../../lib/config.ts';
 import { permissionsTable, resourcesTable } from './review-tables.ts';
 import { type Resource, type SynthesizedStage, synthesize } from './synthesized-stage.ts';
@@ -38,6 +39,12 @@ function ofType(stage: SynthesizedStage, type: string): [string, Resource][] {
 function target(value: unknown): string | undefined {
   const intrinsic = value as { Ref?: string; 'Fn::GetAtt'?: [string, string] };
   return intrinsic.Ref ?? intrinsic['Fn::GetAtt']?.[0];
+}
+
+/** The logical id of the function whose alias `live` a source invokes. */
+function consumerOf(stage: SynthesizedStage, invoked: unknown): string | undefined {
+  const [, alias = ''] = /"Ref":"(\w+Live[0-9A-F]{8})"/.exec(JSON.stringify(invoked)) ?? [];
+  return target(stage.resources[alias]?.Properties.FunctionName);
 }
 
 interface Statement {
@@ -217,7 +224,7 @@ describe('queues', () => {
       const [size, window] = isGathered ? [limits.economyBatchSize, limits.economyWindowSeconds] : [1, 0];
       expect([Properties.BatchSize, Properties.MaximumBatchingWindowInSeconds ?? 0], id).toEqual([size, window]);
       const queue = economy.resources[target(Properties.EventSourceArn) ?? ''];
-      const consumer = economy.resources[target(Properties.FunctionName) ?? ''];
+      const consumer = economy.resources[consumerOf(economy, Properties.FunctionName) ?? ''];
       expect(queue?.Properties.VisibilityTimeout, id).toBe(6 * consumer?.Properties.Timeout + window);
     }
     expect(economy.messages).toEqual([]);
@@ -232,7 +239,7 @@ describe('queues', () => {
       expect(Properties.BatchSize, id).toBe(/^(Enrich|Poll|Drain|Govern)/.test(id) ? 1 : limits.queueBatchSize);
       expect(Properties.MaximumBatchingWindowInSeconds ?? 0, id).toBe(0);
       const queue = dev.resources[target(Properties.EventSourceArn) ?? ''];
-      const consumer = dev.resources[target(Properties.FunctionName) ?? ''];
+      const consumer = dev.resources[consumerOf(dev, Properties.FunctionName) ?? ''];
       expect(queue?.Properties.VisibilityTimeout, id).toBeGreaterThanOrEqual(6 * consumer?.Properties.Timeout);
     }
   });
@@ -271,7 +278,7 @@ describe('functions', () => {
     );
     expect(recurring).toEqual(['enrich', 'poll', 'deliver', 'drain', 'govern']);
     const mayRequeueItself = ofType(dev, 'AWS::Lambda::EventSourceMapping').flatMap(([, { Properties }]) => {
-      const consumer = target(Properties.FunctionName);
+      const consumer = consumerOf(dev, Properties.FunctionName);
       const queue = target(Properties.EventSourceArn);
       const role = target(dev.resources[consumer ?? '']?.Properties.Role);
       const sends = ofType(dev, 'AWS::IAM::Policy').some(
@@ -789,7 +796,7 @@ describe('HTTP API', () => {
   test('routes webhooks to ingress, API calls and callbacks of consents to api; other requests invoke no function', () => {
     const routes = ofType(dev, 'AWS::ApiGatewayV2::Route').map(([, { Properties }]) => {
       const integration = dev.resources[target(Properties.Target['Fn::Join'][1][1]) ?? ''];
-      return [Properties.RouteKey, target(integration?.Properties.IntegrationUri)];
+      return [Properties.RouteKey, consumerOf(dev, integration?.Properties.IntegrationUri)];
     });
     expect(Object.fromEntries(routes)).toEqual({
       'ANY /in/{integration}': expect.stringMatching(functionIds.ingress),
@@ -898,12 +905,13 @@ describe('the schedule', () => {
     expect(others).toEqual([]);
     expect(rule.Properties).toMatchObject({ ScheduleExpression: 'rate(1 minute)', State: 'ENABLED' });
     expect(rule.Properties.Targets).toHaveLength(1);
-    expect(target(rule.Properties.Targets[0].Arn)).toMatch(functionIds.dispatch);
+    expect(consumerOf(dev, rule.Properties.Targets[0].Arn)).toMatch(functionIds.dispatch);
     const [[, invoke] = expect.fail('no configuration of its invocations')] = ofType(
       dev,
       'AWS::Lambda::EventInvokeConfig',
     );
     expect(target(invoke.Properties.FunctionName)).toMatch(functionIds.dispatch);
+    expect(consumerOf(dev, invoke.Properties.Qualifier)).toMatch(functionIds.dispatch);
     expect(invoke.Properties).toMatchObject({ MaximumRetryAttempts: 0, MaximumEventAgeInSeconds: 60 });
     expect(resourceNamed('AWS::CloudWatch::Alarm', /^DispatchScheduleSilentAlarm/).Properties).toMatchObject({
       MetricName: 'Invocations',
@@ -1046,6 +1054,97 @@ describe('alarms', () => {
     expect(ofType(customized, 'AWS::SNS::Subscription').map(([, { Properties }]) => Properties.Endpoint)).toEqual([
       'ops@example.com',
     ]);
+  });
+});
+
+describe('deployments', () => {
+  const { prod } = synthesized;
+  const aliases = ofType(prod, 'AWS::Lambda::Alias');
+  const groupOf = (alias: Resource) =>
+    prod.resources[target(alias.UpdatePolicy?.CodeDeployLambdaAliasUpdate.DeploymentGroupName) ?? '']?.Properties;
+
+  test.each(stages)(
+    'everything that invokes a function in %s invokes its alias, which names its newest version',
+    (stage) => {
+      const { resources } = synthesized[stage];
+      const invoked = ofType(synthesized[stage], 'AWS::Lambda::EventSourceMapping')
+        .map(([, { Properties }]) => Properties.FunctionName)
+        .concat(
+          ofType(synthesized[stage], 'AWS::ApiGatewayV2::Integration').map(([, one]) => one.Properties.IntegrationUri),
+          ofType(synthesized[stage], 'AWS::Lambda::Permission').map(([, one]) => one.Properties.FunctionName),
+          ofType(synthesized[stage], 'AWS::Events::Rule').map(([, one]) => one.Properties.Targets[0].Arn),
+        );
+      expect(new Set(invoked.map((one) => consumerOf(synthesized[stage], one)))).toEqual(
+        new Set(ofType(synthesized[stage], 'AWS::Lambda::Function').map(([id]) => id)),
+      );
+      for (const [id, { Properties }] of ofType(synthesized[stage], 'AWS::Lambda::Alias')) {
+        expect(Properties.Name, id).toBe('live');
+        const version = resources[target(Properties.FunctionVersion) ?? ''];
+        expect(target(version?.Properties.FunctionName), id).toBe(target(Properties.FunctionName));
+        // Old versions would pile up in the account's 75 GB of code.
+        expect([version?.Type, version?.DeletionPolicy], id).toEqual(['AWS::Lambda::Version', 'Delete']);
+      }
+    },
+  );
+
+  test('shift every function of prod for five minutes to a tenth, and back when an alarm fires', () => {
+    expect(aliases).toHaveLength(Object.keys(functionEnvironments).length);
+    for (const [id, alias] of aliases) {
+      expect(groupOf(alias), id).toMatchObject({
+        DeploymentConfigName: 'CodeDeployDefault.LambdaCanary10Percent5Minutes',
+        AlarmConfiguration: { Enabled: true },
+        AutoRollbackConfiguration: { Enabled: true, Events: expect.arrayContaining(['DEPLOYMENT_STOP_ON_ALARM']) },
+      });
+    }
+  });
+
+  test('watch the errors of the new version, the failed messages of consumers and the 5xx of the HTTP API', () => {
+    const consumers = ofType(prod, 'AWS::Lambda::EventSourceMapping').map(([, one]) =>
+      consumerOf(prod, one.Properties.FunctionName),
+    );
+    for (const [id, alias] of aliases) {
+      const name = target(alias.Properties.FunctionName);
+      const watched: string[] = groupOf(alias)?.AlarmConfiguration.Alarms.map((one: { Name: unknown }) =>
+        target(one.Name),
+      );
+      const isConsumer = consumers.includes(name);
+      expect(watched.length, id).toBe(/^Dispatch/.test(id) ? 1 : 2);
+      const [errors = '', second] = watched;
+      expect(prod.resources[errors]?.Properties, id).toMatchObject({ MetricName: 'Errors', Threshold: 1 });
+      const dimensions = prod.resources[errors]?.Properties.Dimensions;
+      expect(dimensions, id).toContainEqual({ Name: 'ExecutedVersion', Value: alias.Properties.FunctionVersion });
+      if (isConsumer) expect(second, id).toMatch(/FailedRecordsAlarm/);
+      else if (second !== undefined) expect(second, id).toMatch(/^HttpApiServerErrorsAlarm/);
+    }
+    for (const [id, { Properties }] of ofType(prod, 'AWS::Logs::MetricFilter'))
+      expect(Properties.FilterPattern, id).toBe(`{ $.message = "${recordFailed}" }`);
+  });
+
+  test('are at once in all other stages, and in prod if the deployer chooses so; the aliases stay', () => {
+    const atOnce = synthesize('prod', { gradualDeployments: 'false' });
+    for (const stage of [dev, synthesized.staging, synthesized.local, atOnce]) {
+      expect(Object.values(stage.resources).filter(({ Type }) => Type.startsWith('AWS::CodeDeploy'))).toEqual([]);
+      const plain = ofType(stage, 'AWS::Lambda::Alias');
+      expect(plain).toHaveLength(aliases.length);
+      for (const [id, alias] of plain) expect(alias.UpdatePolicy, id).toBeUndefined();
+    }
+    expect(ofType(atOnce, 'AWS::Lambda::Alias').map(([id]) => id)).toEqual(aliases.map(([id]) => id));
+  });
+
+  test('keep the logical ids of event source mappings, so no queue has two while a stack is updated', () => {
+    const ids = ofType(prod, 'AWS::Lambda::EventSourceMapping').map(([id]) => id);
+    expect(ids).toContain('DeliverFunctionSqsEventSourceTributaryprodDeliveryQueueC51530E35DD503E0');
+  });
+
+  test('link to the page about upgrades', () => {
+    const page = readFileSync(new URL('../../docs/operate/upgrade.md', import.meta.url), 'utf8');
+    expect(page).toContain('\n## When a deployment is rolled back\n');
+    const ofDeployments = ofType(prod, 'AWS::CloudWatch::Alarm').filter(([id]) =>
+      /(NewVersion|FailedRecords)Alarm/.test(id),
+    );
+    expect(ofDeployments).toHaveLength(16);
+    for (const [id, { Properties }] of ofDeployments)
+      expect(Properties.AlarmDescription, id).toMatch(/docs\/operate\/upgrade\.md#when-a-deployment-is-rolled-back$/);
   });
 });
 

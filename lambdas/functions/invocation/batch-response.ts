@@ -1,6 +1,7 @@
 import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSRecord } from 'aws-lambda';
 import { EngineError } from '../../contracts/engine-error.ts';
+import { recordFailed } from '../../contracts/log-messages.ts';
 
 /** @returns Undefined for a body that is not JSON: the handler fails that record alone, until SQS dead-letters it. */
 export function parseRecord(record: SQSRecord): unknown {
@@ -18,7 +19,7 @@ export function createBatchResponse(log: Logger) {
     /** @param correlationIds - What the record is about. */
     fail(messageId: string, error: unknown, correlationIds: readonly string[] = []): void {
       failed.add(messageId);
-      log.error('record failed', {
+      log.error(recordFailed, {
         messageId,
         ...(correlationIds.length === 0 ? {} : { correlation_id: only(correlationIds) }),
         code: error instanceof EngineError ? error.code : undefined,

@@ -40,7 +40,7 @@ export function startScheduleSource(schedule: ScheduleModel, pool: FunctionPool,
   const invokeNow = async (event: unknown, attempt: number) => {
     const outcome = await pool.invoke(event);
     const delayMs = retryDelaysMs[attempt];
-    if (stopped || outcome.kind === 'succeeded' || attempt >= pool.model.asyncRetries || delayMs === undefined) return;
+    if (stopped || outcome.kind === 'succeeded' || attempt >= schedule.asyncRetries || delayMs === undefined) return;
     retries.push({ dueMs: clock.now() + delayMs, event, attempt: attempt + 1 });
     check();
   };

@@ -1,7 +1,7 @@
 import type { EncryptionKeys } from '../iam/encryption-keys.ts';
 import { type Call, mayCall } from '../iam/may-call.ts';
 import { keyCalls } from '../iam/required-calls.ts';
-import type { FunctionModel } from './function-model.ts';
+import type { FunctionModel, FunctionQualifier } from './function-model.ts';
 import type { QueueModel } from './queue-model.ts';
 import { localRegion } from './resource-type.ts';
 import type { StackResources } from './stack-resources.ts';
@@ -22,6 +22,8 @@ export interface ScheduleModel {
   readonly name: string;
   readonly expression: string;
   readonly function: FunctionModel;
+  /** Retries of a failed invocation. */
+  readonly asyncRetries: number;
   /** Event that the target sets; undefined sends EventBridge's own event. */
   readonly input: string | undefined;
 }
@@ -46,7 +48,7 @@ export function readQueueSources(
 ): QueueSourceModel[] {
   return resources.ofType('AWS::Lambda::EventSourceMapping').flatMap(({ logicalId, properties }) => {
     const queue = queues.find(({ arn }) => arn === properties.EventSourceArn);
-    const target = invocations.find(logicalId, properties.FunctionName);
+    const target = invocations.find(logicalId, properties.FunctionName)?.function;
     if (queue === undefined)
       faults.push(`${logicalId}: EventSourceArn ${properties.EventSourceArn} is not a queue of the stack`);
     if (properties.BatchSize > 10 && properties.MaximumBatchingWindowInSeconds < 1) {
@@ -95,7 +97,7 @@ export function readSchedules({
       arn: arn ?? name,
       state: properties.State,
       expression: properties.ScheduleExpression,
-      function: invocations.find(logicalId, target.Arn, 'events.amazonaws.com'),
+      target: invocations.find(logicalId, target.Arn, 'events.amazonaws.com'),
       input: target.Input,
     })),
   );
@@ -106,11 +108,11 @@ export function readSchedules({
     arn: arn ?? name,
     state: properties.State,
     expression: properties.ScheduleExpression,
-    function: invocations.find(logicalId, properties.Target.Arn),
+    target: invocations.find(logicalId, properties.Target.Arn),
     input: properties.Target.Input,
   }));
-  return [...rules, ...schedulers].flatMap(({ state, function: target, ...schedule }) =>
-    state === 'ENABLED' && target !== undefined ? { ...schedule, function: target } : [],
+  return [...rules, ...schedulers].flatMap(({ state, target, ...schedule }) =>
+    state === 'ENABLED' && target !== undefined ? { ...schedule, ...target } : [],
   );
 }
 
@@ -126,7 +128,7 @@ export function readRoutes({ resources, invocations, faults }: SourceContext): R
       integration.logicalId,
       integration.properties.IntegrationUri,
       'apigateway.amazonaws.com',
-    );
+    )?.function;
     if (target === undefined) return [];
     return { routeKey: properties.RouteKey, function: target, timeoutMs: integration.properties.TimeoutInMillis };
   });
@@ -136,18 +138,25 @@ export function readRoutes({ resources, invocations, faults }: SourceContext): R
 export function readFunctionUrl({ resources, invocations, faults }: SourceContext): FunctionModel | undefined {
   const [url, ...more] = resources.ofType('AWS::Lambda::Url');
   for (const { logicalId } of more) faults.push(`${logicalId}: a second function URL; the local runner serves one`);
-  return url === undefined ? undefined : invocations.find(url.logicalId, url.properties.TargetFunctionArn, '*');
+  if (url === undefined) return undefined;
+  return invocations.find(url.logicalId, url.properties.TargetFunctionArn, '*')?.function;
 }
 
 type InvocationCheck = ReturnType<typeof createInvocationCheck>;
 
-/** Finds the function that a source names, and checks that the source has the permission to invoke it. */
+/**
+ * Finds the function that a source names, and checks that the source has the permission to invoke it. A permission
+ * holds for what it names: one for a function does not allow a source to invoke an alias of it, nor the other way round.
+ *
+ * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-aliases.html
+ */
 export function createInvocationCheck(
   resources: StackResources,
   functions: readonly FunctionModel[],
   faults: string[],
 ) {
-  const names = ({ name, arn }: FunctionModel) => [
+  const invocable = functions.flatMap((one) => one.qualifiers.map((qualified) => ({ function: one, ...qualified })));
+  const names = ({ name, arn }: FunctionQualifier) => [
     name,
     arn,
     `arn:aws:apigateway:${localRegion}:lambda:path/2015-03-31/functions/${arn}/invocations`,
@@ -155,8 +164,8 @@ export function createInvocationCheck(
   const permissions = resources.ofType('AWS::Lambda::Permission');
   const reported = new Set<string>();
   return {
-    find(source: string, target: string, principal?: string): FunctionModel | undefined {
-      const found = functions.find((candidate) => names(candidate).includes(target));
+    find(source: string, target: string, principal?: string) {
+      const found = invocable.find((candidate) => names(candidate).includes(target));
       const permitted =
         found === undefined ||
         principal === undefined ||
@@ -166,12 +175,20 @@ export function createInvocationCheck(
       const fault =
         found === undefined
           ? `${source}: ${target} is not a function of the stack`
-          : `${source}: ${found.logicalId} has no AWS::Lambda::Permission for ${principal}, so AWS would not invoke it`;
+          : `${source}: ${describe(found)} has no AWS::Lambda::Permission for ${principal}, so AWS would not invoke it`;
       if ((found === undefined || !permitted) && !reported.has(fault)) {
         reported.add(fault);
         faults.push(fault);
       }
-      return found;
+      return found === undefined ? undefined : { function: found.function, asyncRetries: found.asyncRetries };
     },
   };
 }
+
+const describe = ({
+  function: { logicalId },
+  qualifier,
+}: {
+  readonly function: FunctionModel;
+  readonly qualifier: string;
+}) => (qualifier === '$LATEST' ? logicalId : `the alias ${qualifier} of ${logicalId}`);

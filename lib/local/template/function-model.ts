@@ -24,6 +24,16 @@ export interface FunctionModel {
   readonly allowsRecursion: boolean;
   /** Its identity towards AWS, and its permissions. */
   readonly caller: Caller;
+  /** By which it may be invoked besides its own name; the first invokes the function without an alias. */
+  readonly qualifiers: readonly FunctionQualifier[];
+}
+
+/** The function itself or one of its aliases: sources, permissions and retries belong to one of them. */
+export interface FunctionQualifier {
+  /** `$LATEST`, or the name of the alias. */
+  readonly qualifier: string;
+  readonly name: string;
+  readonly arn: string;
   /** Retries of a failed asynchronous invocation. */
   readonly asyncRetries: number;
 }
@@ -47,7 +57,6 @@ export function readFunctions({
 }: FunctionSources): FunctionModel[] {
   const { assetFolders } = assembly;
   const declared = resources.ofType('AWS::Lambda::Function');
-  const invokeConfigs = resources.ofType('AWS::Lambda::EventInvokeConfig');
   const label = labelOf(declared.map(({ path }) => path));
   // The template names the API by its AWS address; functions must call this machine instead.
   const publicOrigin = `https://${apiId}.execute-api.${localRegion}.${localUrlSuffix}`;
@@ -61,7 +70,6 @@ export function readFunctions({
     if (role === undefined) faults.push(`${logicalId}: Role ${properties.Role} is not a role of the stack`);
     const roleName = role?.name ?? 'unknown';
     const variables = Object.entries(properties.Environment?.Variables ?? {});
-    const invokeConfig = invokeConfigs.find((config) => config.properties.FunctionName === name);
     return {
       logicalId,
       label: label(path) ?? logicalId,
@@ -82,9 +90,26 @@ export function readFunctions({
         arn: toArn('sts', `assumed-role/${roleName}/${name}`, { region: '' }),
         statements: [...(role?.statements ?? []), ...keys.allowedTo(properties.Role)],
       },
-      asyncRetries: invokeConfig?.properties.MaximumRetryAttempts ?? 2,
+      qualifiers: readQualifiers(resources, name, arn ?? name),
     };
   });
+}
+
+function readQualifiers(resources: StackResources, functionName: string, functionArn: string): FunctionQualifier[] {
+  const invokeConfigs = resources.ofType('AWS::Lambda::EventInvokeConfig');
+  const aliases = resources
+    .ofType('AWS::Lambda::Alias')
+    .filter(({ properties }) => properties.FunctionName === functionName);
+  return [
+    { qualifier: '$LATEST', name: functionName, arn: functionArn },
+    ...aliases.map(({ name, ref, properties }) => ({ qualifier: properties.Name, name, arn: ref })),
+  ].map((one) => ({
+    ...one,
+    asyncRetries:
+      invokeConfigs.find(
+        ({ properties }) => properties.FunctionName === functionName && properties.Qualifier === one.qualifier,
+      )?.properties.MaximumRetryAttempts ?? 2,
+  }));
 }
 
 /** The outermost part of a path that no other function shares. */

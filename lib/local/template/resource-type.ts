@@ -33,8 +33,8 @@ export interface LocalEndpoints {
 export interface ResourceType<P extends z.ZodType = z.ZodType> {
   /** Strict: a property that it does not list is a fault. */
   readonly properties: P;
-  /** The property that may hold the resource's name. */
-  readonly nameProperty?: string;
+  /** The property that may hold the resource's name; several make one name, joined by colons. */
+  readonly nameProperty?: string | readonly string[];
   /** Names that the service accepts. @default 255 characters in any case */
   readonly nameLimit?: { readonly length: number; readonly lowerCase?: boolean };
   /** Value of `Ref`. @default the name */

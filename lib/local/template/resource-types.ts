@@ -5,11 +5,13 @@ import { globalTableType, tableType } from './resources/dynamodb.ts';
 import { ruleType, scheduleType } from './resources/events.ts';
 import { keyType, managedPolicyType, policyType, roleType } from './resources/iam.ts';
 import {
+  aliasType,
   eventInvokeConfigType,
   eventSourceMappingType,
   functionType,
   permissionType,
   urlType,
+  versionType,
 } from './resources/lambda.ts';
 import { typesWithoutEffect } from './resources/no-effect.ts';
 import { bucketType } from './resources/s3.ts';
@@ -29,11 +31,13 @@ export const resourceTypes = {
   'AWS::IAM::Policy': policyType,
   'AWS::IAM::Role': roleType,
   'AWS::KMS::Key': keyType,
+  'AWS::Lambda::Alias': aliasType,
   'AWS::Lambda::EventInvokeConfig': eventInvokeConfigType,
   'AWS::Lambda::EventSourceMapping': eventSourceMappingType,
   'AWS::Lambda::Function': functionType,
   'AWS::Lambda::Permission': permissionType,
   'AWS::Lambda::Url': urlType,
+  'AWS::Lambda::Version': versionType,
   'AWS::S3::Bucket': bucketType,
   'AWS::SQS::Queue': queueType,
   'AWS::Scheduler::Schedule': scheduleType,

@@ -77,9 +77,10 @@ function createResourceFinder(
     if (known !== undefined) return known;
     if (resolving.has(logicalId)) throw new TemplateFault(`the name of ${logicalId} refers to itself`);
     resolving.add(logicalId);
-    const given = type.nameProperty === undefined ? undefined : resource.Properties?.[type.nameProperty];
-    const resolved = given === undefined ? undefined : resolve(given);
-    const name = typeof resolved === 'string' ? resolved : generateName(stackName, logicalId, type.nameLimit);
+    const given = [type.nameProperty ?? []].flat().map((property) => resource.Properties?.[property]);
+    const parts = given.map((part) => (part === undefined ? undefined : resolve(part)));
+    const isNamed = parts.length > 0 && parts.every((part) => typeof part === 'string');
+    const name = isNamed ? parts.join(':') : generateName(stackName, logicalId, type.nameLimit);
     resolving.delete(logicalId);
     names.set(logicalId, name);
     return name;

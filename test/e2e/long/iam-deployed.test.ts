@@ -99,6 +99,16 @@ test('the deployed template grants every permission that a webhook needs to reac
   expect(logs.filter(says(/not authorized/))).toEqual([]);
 });
 
+test('so does the template of a stage whose functions are deployed gradually', async () => {
+  const { assemblyDir } = await synthesizeLocalAssembly(join(folder, 'gradual'), undefined, {
+    gradualDeployments: true,
+  });
+  const template = await readFile(join(assemblyDir, `${stackName}.template.json`), 'utf8');
+  expect(template).toContain('"CodeDeployLambdaAliasUpdate"');
+  const { events } = await handleWebhook(assemblyDir, (handled) => handled.events === 1);
+  expect(events).toBe(1);
+});
+
 test('fails when normalize lacks dynamodb:BatchWriteItem on events, and publishes nothing', async () => {
   const denial = /not authorized to perform: dynamodb:BatchWriteItem on resource: \S*table\/\S*EventsTable/;
   const assemblyDir = await withoutGrant('Normalize', 'dynamodb:BatchWriteItem', 'EventsTable');

@@ -51,9 +51,44 @@ export const eventSourceMappingType: ResourceType<typeof eventSourceMappingPrope
   properties: eventSourceMappingProperties,
 };
 
+/** Number of every published version. */
+const localVersion = '1';
+
+/**
+ * A published version. The runner has one code of each function, the template's, so every version is that one.
+ */
+export const versionProperties = z.strictObject({
+  FunctionName: z.string(),
+  Description: noLocalEffect,
+  CodeSha256: noLocalEffect,
+});
+
+export const versionType: ResourceType<typeof versionProperties> = {
+  properties: versionProperties,
+  nameProperty: ['FunctionName'],
+  ref: ({ name }) => arn('lambda', `function:${name}:${localVersion}`),
+  attributes: { Version: () => localVersion },
+};
+
+/** An alias of the one version. A second version with a weight would be another code, which the template lacks. */
+export const aliasProperties = z.strictObject({
+  FunctionName: z.string(),
+  FunctionVersion: z.string(),
+  Name: z.string(),
+  Description: noLocalEffect,
+});
+
+export const aliasType: ResourceType<typeof aliasProperties> = {
+  properties: aliasProperties,
+  nameProperty: ['FunctionName', 'Name'],
+  ref: ({ name }) => arn('lambda', `function:${name}`),
+  attributes: { AliasArn: ({ name }) => arn('lambda', `function:${name}`) },
+};
+
 export const eventInvokeConfigProperties = z.strictObject({
   FunctionName: z.string(),
-  Qualifier: z.literal('$LATEST'),
+  /** `$LATEST` or an alias: it holds for invocations of that one only. */
+  Qualifier: z.string(),
   MaximumRetryAttempts: number.pipe(z.int().min(0).max(2)).default(2),
   MaximumEventAgeInSeconds: noLocalEffect,
 });
@@ -65,6 +100,8 @@ export const eventInvokeConfigType: ResourceType<typeof eventInvokeConfigPropert
 /** @see https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html */
 export const urlProperties = z.strictObject({
   TargetFunctionArn: z.string(),
+  /** The alias that the URL invokes: every alias is of the one version. */
+  Qualifier: z.string().optional(),
   // Requests signed with AWS credentials would need the runner to check signatures.
   AuthType: z.literal('NONE'),
   InvokeMode: z.literal('BUFFERED').optional(),

@@ -23,6 +23,9 @@ export const typesWithoutEffect: Readonly<Record<string, ResourceType>> = {
   'AWS::CDK::Metadata': withoutEffect('cdk'),
   'AWS::CloudWatch::CompositeAlarm': withoutEffect('cloudwatch'),
   'AWS::CloudWatch::Dashboard': withoutEffect('cloudwatch'),
+  // A template is run at once: nothing is shifted from one version to another.
+  'AWS::CodeDeploy::Application': withoutEffect('codedeploy'),
+  'AWS::CodeDeploy::DeploymentGroup': withoutEffect('codedeploy'),
   'AWS::KMS::Alias': withoutEffect('kms'),
   'AWS::Logs::LogGroup': {
     properties: z.looseObject({}),

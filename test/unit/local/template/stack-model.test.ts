@@ -120,6 +120,50 @@ test('fails when types or properties are unknown, and names all of them', () => 
   expect(thrown).toThrow(/noLocalEffect/);
 });
 
+/** A function with an alias, and who may invoke which of the two. */
+const aliased = (permitted: object) => ({
+  F: lambda(),
+  Version: { Type: 'AWS::Lambda::Version', Properties: { FunctionName: { Ref: 'F' } } },
+  Live: {
+    Type: 'AWS::Lambda::Alias',
+    Properties: {
+      FunctionName: { Ref: 'F' },
+      FunctionVersion: { 'Fn::GetAtt': ['Version', 'Version'] },
+      Name: 'live',
+    },
+    UpdatePolicy: { CodeDeployLambdaAliasUpdate: { ApplicationName: 'a', DeploymentGroupName: 'g' } },
+  },
+  Rule: {
+    Type: 'AWS::Events::Rule',
+    Properties: { ScheduleExpression: 'rate(1 minute)', Targets: [{ Id: 'T', Arn: { Ref: 'Live' } }] },
+  },
+  Invoke: {
+    Type: 'AWS::Lambda::EventInvokeConfig',
+    Properties: { FunctionName: { Ref: 'F' }, Qualifier: 'live', MaximumRetryAttempts: 0 },
+  },
+  May: {
+    Type: 'AWS::Lambda::Permission',
+    Properties: { Action: 'lambda:InvokeFunction', FunctionName: permitted, Principal: 'events.amazonaws.com' },
+  },
+});
+
+test('finds the function of an alias, by its ARN or by its name, with the retries of that alias', () => {
+  const byName = { 'Fn::Join': ['', [{ 'Fn::Select': [6, { 'Fn::Split': [':', { Ref: 'Live' }] }] }, ':live']] };
+  const model = read({ ...aliased({ Ref: 'Live' }), ...queueTo('F', { FunctionName: byName }) });
+  expect(model.queueSources).toMatchObject([{ function: { logicalId: 'F' } }]);
+  expect(model.schedules).toMatchObject([{ function: { logicalId: 'F' }, asyncRetries: 0 }]);
+  expect(model.functions[0]?.qualifiers).toMatchObject([
+    { qualifier: '$LATEST', name: 'Stack-F', asyncRetries: 2 },
+    { qualifier: 'live', name: 'Stack-F:live', arn: 'arn:aws:lambda:us-east-1:000000000000:function:Stack-F:live' },
+  ]);
+});
+
+test('fails when a source may invoke the function, but not the alias that it names', () => {
+  expect(() => read(aliased({ Ref: 'F' }))).toThrow(
+    /the alias live of F has no AWS::Lambda::Permission for events.amazonaws.com/,
+  );
+});
+
 test('fails when a source has no function, or lacks the permission that AWS requires', () => {
   const { Permission: _permission, ...api } = httpApiTo('F');
   expect(() => read({ F: lambda(), ...api })).toThrow(/F has no AWS::Lambda::Permission for apigateway.amazonaws.com/);
