@@ -32,7 +32,7 @@ try {
     nowMs: Date.now,
     fetch,
     // The SDK of CloudFormation is loaded by the one command that needs it.
-    deployment: async (stage) => (await import('../lib/cli/deployed/find-deployment.ts')).findDeployment(stage),
+    deployment: async (stack) => (await import('../lib/cli/deployed/find-deployment.ts')).findDeployment(stack),
     print: (text) => void process.stdout.write(text),
     note: (text) => void process.stderr.write(text),
     pause: (ms, signal) => pause(ms, undefined, { signal }).catch(() => undefined),

@@ -57,6 +57,12 @@ const settingsSchema = z.strictObject({
 
 type Settings = z.output<typeof settingsSchema>;
 
+/** Settings as an app gives them; docs/reference/configuration.md describes each. */
+export type TributarySettings = Readonly<Partial<Settings>>;
+
+/** The stages that may be deployed. */
+export type DeployedStage = Exclude<Stage, 'local'>;
+
 export interface TributaryConfig extends Settings {
   readonly stage: Stage;
   /** Whether tables, buckets, keys and logs outlive the stack: true in prod. */
@@ -190,6 +196,19 @@ function forgettable({ name, value }: GivenSetting): string {
     `${name}: got ${JSON.stringify(value)} from the command line (-c) or a context key; the next deployment without it ` +
     `would revert prod. Write it in ${settingsFileName}: prod, ${name}`
   );
+}
+
+/**
+ * Settings of an app that deploys the engine as a construct, over the defaults of the stage.
+ *
+ * @throws {ConfigurationError} with all faults at once.
+ */
+export function readSettings(stage: DeployedStage, settings: TributarySettings): TributaryConfig {
+  const context = new Map<string, unknown>([
+    ['stage', stage],
+    ['tributary', settings],
+  ]);
+  return loadConfig((key) => context.get(key), { mayBeDeployed: true });
 }
 
 /** A VPC needs subnets and security groups; a deployment without one has neither. */

@@ -11,7 +11,7 @@ export interface CommandPorts {
   readonly ask?: (question: string, fallback: string) => Promise<string>;
   readonly fetch: (url: string, init: RequestInit) => Promise<Response>;
   /** The deployed stack of a stage. Rejects with UnusableInput where it cannot be seen. */
-  readonly deployment: (stage: string) => Promise<Deployment>;
+  readonly deployment: (stack: string) => Promise<Deployment>;
   /** Write to standard output immediately, for long-running commands; other commands return their output. */
   readonly print: (text: string) => void;
   /** Write to standard error immediately: notes that must not mix with the output, which programs read. */

@@ -1,11 +1,12 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
-import { dirname, extname, join, relative, sep } from 'node:path';
+import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { builtFolder, readFolder } from './built-files.ts';
 
 const consoleFolder = fileURLToPath(new URL('../../console/', import.meta.url));
 
@@ -26,7 +27,8 @@ let built: ReadonlyMap<string, Uint8Array> | undefined;
  * @throws Error with Vite's messages when it does not build.
  */
 export function consoleFiles(): ReadonlyMap<string, Uint8Array> {
-  built ??= build();
+  const published = builtFolder('console-files');
+  built ??= published === undefined ? build() : readFolder(published);
   return built;
 }
 
@@ -34,14 +36,9 @@ function build(): ReadonlyMap<string, Uint8Array> {
   const folder = mkdtempSync(join(tmpdir(), 'tributary-console-'));
   try {
     runVite(folder);
-    const paths = readdirSync(folder, { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => relative(folder, join(entry.parentPath, entry.name)).split(sep).join('/'))
-      .sort();
     const files = new Map<string, Uint8Array>();
     const listing: Record<string, object> = {};
-    for (const path of paths) {
-      const content = readFileSync(join(folder, path));
+    for (const [path, content] of readFolder(folder)) {
       listing[path] = {
         contentType: contentTypes[extname(path)] ?? 'application/octet-stream',
         digest: createHash('sha256').update(content).digest('base64url').slice(0, 16),

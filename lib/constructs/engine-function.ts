@@ -25,7 +25,7 @@ import {
   Tracing,
 } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { Construct } from 'constructs';
+import { Construct, type IDependable } from 'constructs';
 import { type FunctionName, functionEnvironments } from '../../lambdas/contracts/environment.ts';
 import type { FunctionBundle } from './function-bundle.ts';
 import { failedRecordsAlarm, type GradualDeployments } from './gradual-deployments.ts';
@@ -35,6 +35,17 @@ import type { OperatorAlarms } from './operator-alarms.ts';
 export type FunctionEnvironment<Name extends FunctionName> = Readonly<
   Record<(typeof functionEnvironments)[Name][number], string>
 >;
+
+/** Where a function runs, given by ids: to look up their VPC, synthesis would need an account. */
+export interface FunctionVpc {
+  readonly subnetIds: readonly string[];
+  readonly securityGroupIds: readonly string[];
+  /**
+   * What makes the routes out of the subnets: a function may call out as soon as it exists.
+   * @default - none: the subnets exist with their routes
+   */
+  readonly routes?: readonly IDependable[];
+}
 
 export interface EngineFunctionProps<Name extends FunctionName> {
   /** The function's name in the environment contract and the runbook. */
@@ -60,7 +71,7 @@ export interface EngineFunctionProps<Name extends FunctionName> {
    * Ids of the subnets and security groups that the function runs in.
    * @default - none: the function runs in no VPC
    */
-  readonly vpc?: { readonly subnetIds: readonly string[]; readonly securityGroupIds: readonly string[] } | undefined;
+  readonly vpc?: FunctionVpc | undefined;
   /**
    * Whether AWS X-Ray traces the function.
    * @default false
@@ -182,11 +193,7 @@ function acknowledgeTracing(role: Role): void {
  *
  * @see https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html
  */
-function placeInVpc(
-  lambda: LambdaFunction,
-  role: Role,
-  vpc: NonNullable<EngineFunctionProps<FunctionName>['vpc']>,
-): void {
+function placeInVpc(lambda: LambdaFunction, role: Role, vpc: FunctionVpc): void {
   const actions = [
     'ec2:AssignPrivateIpAddresses',
     'ec2:CreateNetworkInterface',
@@ -216,7 +223,7 @@ function placeInVpc(
   const resource = lambda.node.defaultChild as CfnFunction;
   resource.vpcConfig = { subnetIds: [...vpc.subnetIds], securityGroupIds: [...vpc.securityGroupIds] };
   // Lambda checks the permission when the function is created, and needs it until the interfaces are deleted.
-  resource.node.addDependency(policy);
+  resource.node.addDependency(policy, ...(vpc.routes ?? []));
 }
 
 /** Catch values that bypass the type check (a spread, a cast) before they are deployed. */

@@ -1,11 +1,18 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuildOptions, buildSync, type Metafile } from 'esbuild';
+import type { BuildOptions, Metafile } from 'esbuild';
+import { builtFolder, readFolder } from './built-files.ts';
 
 const repositoryRoot = fileURLToPath(new URL('../../', import.meta.url));
-const bundlesDirectory = join(repositoryRoot, '.cache', 'bundles');
+/** Code that was built before the package was published, by function; undefined in the repository. */
+const builtBundles = builtFolder('bundles');
+const bundlesDirectory =
+  builtBundles === undefined
+    ? join(repositoryRoot, '.cache', 'bundles')
+    : join(process.cwd(), 'node_modules', '.cache', 'tributary');
 
 /** Defines `require`, which ESM lacks and the CommonJS libraries inside a bundle call. */
 const requireBanner =
@@ -65,7 +72,7 @@ export interface FunctionBundleProps {
 /** A directory ready to be a Lambda asset, with `index.mjs` as its entry. */
 export interface FunctionBundle {
   readonly directory: string;
-  /** esbuild's metafile, next to the directory: the inputs of each output, in bytes. */
+  /** esbuild's metafile, next to the directory: the inputs of each output, in bytes. Empty in the published package. */
   readonly metafilePath: string;
 }
 
@@ -129,9 +136,12 @@ function definitionFiles(folder: string, definitions: ReadonlyMap<string, object
     .sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-function compileEntry(entry: string, processes: Readonly<Record<string, string>>): CompiledEntry {
-  const known = compiledEntries.get(entry);
+/** The code of an entry, with the metafile of its compilation. */
+export function compileEntry(entry: string, processes: Readonly<Record<string, string>>): CompiledEntry {
+  const known = compiledEntries.get(entry) ?? readBuilt(entry);
   if (known !== undefined) return known;
+  // A package that is published has no need of esbuild.
+  const { buildSync } = createRequire(import.meta.url)('esbuild') as typeof import('esbuild');
   // esbuild writes nothing to this directory; its depth only determines how source maps name their sources.
   const outdir = join(bundlesDirectory, nameOf(entry));
   const { outputFiles, metafile } = buildSync({
@@ -148,6 +158,13 @@ function compileEntry(entry: string, processes: Readonly<Record<string, string>>
   const compiled = { files, metafile };
   compiledEntries.set(entry, compiled);
   return compiled;
+}
+
+function readBuilt(entry: string): CompiledEntry | undefined {
+  if (builtBundles === undefined) return undefined;
+  const folder = join(builtBundles, nameOf(entry));
+  const files = [...readFolder(folder)].map(([path, contents]) => ({ path, contents }));
+  return { files, metafile: { inputs: {}, outputs: {} } };
 }
 
 function nameOf(entry: string): string {

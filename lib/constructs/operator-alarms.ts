@@ -2,7 +2,7 @@ import { type RemovalPolicy, Stack } from 'aws-cdk-lib';
 import { Alarm, ComparisonOperator, type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { Topic } from 'aws-cdk-lib/aws-sns';
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import { Construct } from 'constructs';
 import { DataKey } from './data-key.ts';
@@ -21,6 +21,11 @@ export interface OperatorAlarmsProps {
    * @default false
    */
   readonly isRelaxed?: boolean;
+  /**
+   * A topic that exists, to which CloudWatch may publish.
+   * @default - a topic of its own, encrypted
+   */
+  readonly topic?: ITopic | undefined;
   readonly removalPolicy: RemovalPolicy;
 }
 
@@ -49,9 +54,9 @@ export interface OperatorAlarm {
   readonly periods?: number;
 }
 
-/** Alarms that need a person; one encrypted topic announces them, and says when they are over. */
+/** Alarms that need a person; one topic announces them, and says when they are over. */
 export class OperatorAlarms extends Construct {
-  readonly topic: Topic;
+  readonly topic: ITopic;
   /** Those that were added, in this order. */
   readonly declared: Alarm[] = [];
   private readonly runbookUrl: string;
@@ -59,20 +64,25 @@ export class OperatorAlarms extends Construct {
 
   constructor(scope: Construct, id: string, props: OperatorAlarmsProps) {
     super(scope, id);
-    const { email, removalPolicy } = props;
+    const { email, topic, removalPolicy } = props;
     this.runbookUrl = props.runbookUrl ?? 'docs/operate/runbook.md';
     this.isRelaxed = props.isRelaxed ?? false;
+    this.topic = topic ?? this.ownTopic(removalPolicy);
+    if (email !== undefined) this.topic.addSubscription(new EmailSubscription(email));
+  }
+
+  private ownTopic(removalPolicy: RemovalPolicy): ITopic {
     const encryption = new DataKey(this, 'Key', { description: 'Tributary: alarm notifications', removalPolicy });
-    this.topic = new Topic(this, 'Topic', { masterKey: encryption.key, enforceSSL: true });
+    const topic = new Topic(this, 'Topic', { masterKey: encryption.key, enforceSSL: true });
 
     const cloudWatch = new ServicePrincipal('cloudwatch.amazonaws.com', {
       conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
     });
     encryption.key.grant(cloudWatch, 'kms:Decrypt', 'kms:GenerateDataKey');
-    this.topic.addToResourcePolicy(
-      new PolicyStatement({ principals: [cloudWatch], actions: ['sns:Publish'], resources: [this.topic.topicArn] }),
+    topic.addToResourcePolicy(
+      new PolicyStatement({ principals: [cloudWatch], actions: ['sns:Publish'], resources: [topic.topicArn] }),
     );
-    if (email !== undefined) this.topic.addSubscription(new EmailSubscription(email));
+    return topic as ITopic;
   }
 
   /** Declare an alarm under the construct that it watches. */

@@ -3,11 +3,13 @@ import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
   ApiMapping,
   type CfnApi,
+  CfnRoute,
   type CfnStage,
   HttpApi,
   HttpRoute,
   type HttpRouteKey,
   HttpStage,
+  type IHttpStage,
   type IpAddressType,
   LogGroupLogDestination,
 } from 'aws-cdk-lib/aws-apigatewayv2';
@@ -49,6 +51,11 @@ export interface PublicHttpApiProps {
   /** What the API serves; the API Gateway console shows it. */
   readonly description: string;
   /**
+   * An HTTP API that exists, with its default stage; its logs and its other routes are not touched.
+   * @default - an HTTP API of its own
+   */
+  readonly existing?: HttpApi | undefined;
+  /**
    * Whether it answers at its own endpoint. Only a domain name leads to a closed one.
    * @default 'open'
    */
@@ -65,40 +72,25 @@ export interface PublicHttpApiProps {
 export class PublicHttpApi extends Construct {
   /** Origin of its own endpoint, without a trailing slash; nothing answers there if it is closed. */
   readonly url: string;
-  readonly requestLogs: LogGroup;
+  /** Undefined for an HTTP API that exists. */
+  readonly requestLogs: LogGroup | undefined;
   private readonly api: HttpApi;
-  private readonly stage: HttpStage;
+  private readonly stage: IHttpStage;
   private readonly serverErrors: Alarm;
   private readonly routeSettings: Record<string, object> = {};
   private readonly integrations = new Map<EngineFunction, HttpLambdaIntegration>();
 
   constructor(scope: Construct, id: string, props: PublicHttpApiProps) {
     super(scope, id);
-    this.api = new HttpApi(this, 'Api', {
-      description: props.description,
-      createDefaultStage: false,
-      ipAddressType: props.ipAddressType,
-      ...(props.endpoint === 'closed' ? { disableExecuteApiEndpoint: true } : {}),
-    });
+    this.api = props.existing ?? this.ownApi(props);
     this.url = (this.api.node.defaultChild as CfnApi).attrApiEndpoint;
-
-    this.requestLogs = new LogGroup(this, 'RequestLogs', {
-      // One line per webhook, read only to investigate: this class costs half as much and is still searchable.
-      // A log group's class cannot be changed: to change it, give the construct another id.
-      logGroupClass: LogGroupClass.INFREQUENT_ACCESS,
-      retention: props.logRetention,
-      removalPolicy: props.removalPolicy,
-    });
-    this.stage = new HttpStage(this, 'Stage', {
-      httpApi: this.api,
-      stageName: '$default',
-      autoDeploy: true,
-      throttle: { rateLimit: props.throttle.ratePerSecond, burstLimit: props.throttle.burst },
-      accessLogSettings: {
-        destination: new LogGroupLogDestination(this.requestLogs),
-        format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
-      },
-    });
+    if (props.existing === undefined) {
+      this.requestLogs = ownLogs(this, props);
+      this.stage = this.ownStage(props, this.requestLogs);
+    } else {
+      this.stage = stageOf(props.existing);
+      this.node.addValidation({ validate: () => this.takenRoutes() });
+    }
 
     const period = Duration.minutes(5);
     const { region } = Stack.of(this);
@@ -138,6 +130,44 @@ export class PublicHttpApi extends Construct {
     new ApiMapping(this, 'Mapping', { api: this.api, domainName, stage: this.stage });
   }
 
+  private ownApi({ description, endpoint, ipAddressType }: PublicHttpApiProps): HttpApi {
+    return new HttpApi(this, 'Api', {
+      description,
+      createDefaultStage: false,
+      ipAddressType,
+      ...(endpoint === 'closed' ? { disableExecuteApiEndpoint: true } : {}),
+    });
+  }
+
+  private ownStage({ throttle }: PublicHttpApiProps, logs: LogGroup): HttpStage {
+    return new HttpStage(this, 'Stage', {
+      httpApi: this.api,
+      stageName: '$default',
+      autoDeploy: true,
+      throttle: { rateLimit: throttle.ratePerSecond, burstLimit: throttle.burst },
+      accessLogSettings: {
+        destination: new LogGroupLogDestination(logs),
+        format: AccessLogFormat.custom(JSON.stringify(accessLogFields)),
+      },
+    });
+  }
+
+  /** API Gateway rejects a route key that an HTTP API has already, but only during the deployment. */
+  private takenRoutes(): string[] {
+    const stack = Stack.of(this);
+    const routes = this.node.root.node
+      .findAll()
+      .filter((one): one is CfnRoute => one instanceof CfnRoute)
+      .filter(({ apiId }) => JSON.stringify(stack.resolve(apiId)) === JSON.stringify(stack.resolve(this.api.apiId)));
+    const isOwn = (route: CfnRoute) => route.node.path.startsWith(`${this.node.path}/`);
+    const own = new Set(routes.filter(isOwn).map(({ routeKey }) => routeKey));
+    return routes
+      .filter((route) => !isOwn(route) && own.has(route.routeKey))
+      .map(
+        ({ node, routeKey }) => `${node.path}: the engine needs the route ${routeKey}; give it an HTTP API of its own`,
+      );
+  }
+
   /**
    * Route requests to a function.
    *
@@ -156,7 +186,8 @@ export class PublicHttpApi extends Construct {
       // API Gateway rejects settings of an unknown route ("Unable to find Route by key").
       this.stage.node.addDependency(route);
     }
-    (this.stage.node.defaultChild as CfnStage).routeSettings = this.routeSettings;
+    const stage = this.stage.node.defaultChild as CfnStage;
+    stage.routeSettings = { ...(stage.routeSettings as object | undefined), ...this.routeSettings };
   }
 
   /** Its requests, and those that failed. */
@@ -180,4 +211,20 @@ export class PublicHttpApi extends Construct {
     target.endDeploymentsOn(this.serverErrors);
     return integration;
   }
+}
+
+/** One line per webhook, read only to investigate. */
+function ownLogs(scope: Construct, { logRetention, removalPolicy }: PublicHttpApiProps): LogGroup {
+  return new LogGroup(scope, 'RequestLogs', {
+    // This class costs half as much and is still searchable. A log group's class cannot be changed: to change it, give
+    // the construct another id.
+    logGroupClass: LogGroupClass.INFREQUENT_ACCESS,
+    retention: logRetention,
+    removalPolicy,
+  });
+}
+
+function stageOf({ defaultStage, node }: HttpApi): IHttpStage {
+  if (defaultStage !== undefined) return defaultStage;
+  throw new Error(`${node.path}: got an HTTP API without a default stage, expected one with it (createDefaultStage)`);
 }

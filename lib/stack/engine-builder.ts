@@ -9,7 +9,12 @@ import {
   functionEnvironments,
 } from '../../lambdas/contracts/environment.ts';
 import type { TributaryConfig } from '../config.ts';
-import { EngineFunction, type EngineFunctionProps, type FunctionEnvironment } from '../constructs/engine-function.ts';
+import {
+  EngineFunction,
+  type EngineFunctionProps,
+  type FunctionEnvironment,
+  type FunctionVpc,
+} from '../constructs/engine-function.ts';
 import { bundleFunction, type FunctionBundleProps } from '../constructs/function-bundle.ts';
 import { GradualDeployments } from '../constructs/gradual-deployments.ts';
 import type { OperatorAlarms } from '../constructs/operator-alarms.ts';
@@ -91,6 +96,15 @@ const functionsThatCallOut: ReadonlySet<FunctionName> = new Set(
   ),
 );
 
+/** The files that the code of a function starts from. */
+export function entryOf(name: FunctionName) {
+  const expressions = fileURLToPath(new URL('expressions.child.ts', functionsRoot));
+  return {
+    entry: fileURLToPath(new URL(`${name}/${name}.lambda.ts`, functionsRoot)),
+    processes: functionsWithExpressions.has(name) ? { expressions } : {},
+  };
+}
+
 export interface EngineFunctionOptions {
   readonly timeoutSeconds: number;
   readonly memorySizeMb: number;
@@ -100,6 +114,10 @@ export interface EngineFunctionOptions {
 
 export interface EngineBuilderProps {
   readonly config: TributaryConfig;
+  /** Where functions that call out run. @default - as the settings say */
+  readonly vpc?: FunctionVpc | undefined;
+  /** Folder of further definitions; one of a shipped name replaces that. @default - none */
+  readonly integrations?: string | undefined;
   readonly alarms: OperatorAlarms;
   readonly removalPolicy: RemovalPolicy;
 }
@@ -118,17 +136,23 @@ export class EngineBuilder {
   /** What was built so far, by name. */
   readonly queues = new Map<string, WorkQueue>();
   readonly functions = new Map<FunctionName, EngineFunction>();
+  private readonly vpc: FunctionVpc | undefined;
   private readonly deployments: GradualDeployments | undefined;
   private readonly environment = new Map<EnvironmentKey, string>();
-  private readonly integrations = compileIntegrations(integrationsRoot);
-  private readonly candidates = compileCandidates(integrationsRoot, this.integrations);
+  private readonly integrations: ReadonlyMap<string, object>;
+  private readonly candidates: ReadonlyMap<string, object>;
   private readonly resources = compileVersionedResources(integrationsRoot);
 
-  constructor(scope: Construct, { config, alarms, removalPolicy }: EngineBuilderProps) {
+  constructor(scope: Construct, { config, alarms, removalPolicy, vpc, integrations }: EngineBuilderProps) {
     this.scope = scope;
     this.config = config;
     this.alarms = alarms;
     this.removalPolicy = removalPolicy;
+    this.vpc = vpc ?? vpcOf(config);
+    const folders = [integrationsRoot, ...(integrations === undefined ? [] : [integrations])];
+    const compiled = folders.map((folder) => ({ folder, integrations: compileIntegrations(folder) }));
+    this.integrations = new Map(compiled.flatMap((one) => [...one.integrations]));
+    this.candidates = new Map(compiled.flatMap((one) => [...compileCandidates(one.folder, one.integrations)]));
     this.deployments = config.gradualDeployments ? new GradualDeployments(scope, 'Deployments') : undefined;
   }
 
@@ -161,10 +185,7 @@ export class EngineBuilder {
     const built = new EngineFunction<Name>(this.scope, id, {
       name,
       bundle: bundleFunction({
-        entry: fileURLToPath(new URL(`${name}/${name}.lambda.ts`, functionsRoot)),
-        ...(functionsWithExpressions.has(name)
-          ? { processes: { expressions: fileURLToPath(new URL('expressions.child.ts', functionsRoot)) } }
-          : {}),
+        ...entryOf(name),
         ...(functionsWithIntegrations.has(name) ? { integrations: this.integrations } : {}),
         ...(functionsWithResources.has(name) ? { resources: this.resources } : {}),
         ...(functionsWithCandidates.has(name) ? { candidates: this.candidates } : {}),
@@ -175,7 +196,7 @@ export class EngineBuilder {
       memorySizeMb,
       reservedConcurrency: this.reservedConcurrencyOf(name),
       requeuesItself: functionsThatRequeueThemselves.has(name),
-      vpc: this.vpcOf(name),
+      vpc: functionsThatCallOut.has(name) ? this.vpc : undefined,
       isTraced: this.config.tracing === 'active',
       logRetention: this.config.logRetentionDays,
       deployments: this.deployments,
@@ -218,9 +239,8 @@ export class EngineBuilder {
     };
     return reserved[name];
   }
+}
 
-  private vpcOf(name: FunctionName) {
-    const { vpcSubnetIds: subnetIds, vpcSecurityGroupIds: securityGroupIds } = this.config;
-    return subnetIds.length > 0 && functionsThatCallOut.has(name) ? { subnetIds, securityGroupIds } : undefined;
-  }
+function vpcOf({ vpcSubnetIds, vpcSecurityGroupIds }: TributaryConfig): FunctionVpc | undefined {
+  return vpcSubnetIds.length > 0 ? { subnetIds: vpcSubnetIds, securityGroupIds: vpcSecurityGroupIds } : undefined;
 }

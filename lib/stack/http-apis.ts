@@ -1,5 +1,5 @@
 import { CfnOutput } from 'aws-cdk-lib';
-import { IpAddressType } from 'aws-cdk-lib/aws-apigatewayv2';
+import { type HttpApi, IpAddressType } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HostedZone, type IHostedZone } from 'aws-cdk-lib/aws-route53';
 import { ApiDomain } from '../constructs/api-domain.ts';
 import { PublicHttpApi } from '../constructs/public-http-api.ts';
@@ -22,13 +22,16 @@ export interface HttpApis {
  * One HTTP API serves everything, unless webhooks have a domain name of their own: then a second one serves them, so
  * that each domain name reaches its own routes only. The first one goes on taking webhooks, for providers that still
  * call it, except with mutual TLS, which a second way in would bypass.
+ *
+ * @param existing - Serves in the place of the first one.
  */
-export function createHttpApis(builder: EngineBuilder): HttpApis {
+export function createHttpApis(builder: EngineBuilder, existing?: HttpApi): HttpApis {
   const { config } = builder;
   const { domainName, ingressDomainName, truststoreUri, truststoreVersion } = config;
   const zone = zoneOf(builder);
   const isMutual = truststoreUri !== undefined;
-  const httpApi = httpApiOf(builder, 'HttpApi', 'API, console and event feed, and webhooks', config.executeApiEndpoint);
+  const serves = 'API, console and event feed, and webhooks';
+  const httpApi = httpApiOf(builder, 'HttpApi', serves, config.executeApiEndpoint, existing);
   const publicUrl =
     domainName === undefined
       ? (config.publicUrl ?? httpApi.url)
@@ -61,10 +64,12 @@ function httpApiOf(
   id: string,
   serves: string,
   endpoint: 'open' | 'closed',
+  existing?: HttpApi,
 ): PublicHttpApi {
   return new PublicHttpApi(scope, id, {
     description: `Tributary (${config.stage}): ${serves}`,
     endpoint,
+    existing,
     ipAddressType: ipAddressTypes[config.ipAddressType],
     throttle: { ratePerSecond: config.throttleRatePerSecond, burst: config.throttleBurst },
     logRetention: config.logRetentionDays,

@@ -1,4 +1,5 @@
 import { CfnOutput, Stack } from 'aws-cdk-lib';
+import type { PublicHttpApi } from '../constructs/public-http-api.ts';
 import type { EngineBuilder } from './engine-builder.ts';
 import type { HttpApis } from './http-apis.ts';
 import type { Storage } from './storage.ts';
@@ -37,10 +38,14 @@ export function createOutputs(
   output(
     'LogGroupNames',
     listing([
-      ['requests', httpApi.requestLogs.logGroupName],
-      ...(webhookApi === httpApi ? [] : [['webhook-requests', webhookApi.requestLogs.logGroupName] as const]),
+      ...logsOf('requests', httpApi),
+      ...(webhookApi === httpApi ? [] : logsOf('webhook-requests', webhookApi)),
       ...[...functions].map(([name, { logGroup }]) => [name, logGroup.logGroupName] as const),
     ]),
     'Log groups, by function; those of requests are the HTTP APIs’',
   );
+}
+
+function logsOf(name: string, { requestLogs }: PublicHttpApi): (readonly [string, string])[] {
+  return requestLogs === undefined ? [] : [[name, requestLogs.logGroupName]];
 }

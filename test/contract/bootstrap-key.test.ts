@@ -23,13 +23,13 @@ async function deployed(without: readonly string[] = []) {
     ['AuditRetentionDays', '400'],
   ]);
   for (const name of without) outputs.delete(name);
-  const stages: string[] = [];
+  const stacks: string[] = [];
   const ports: CommandPorts = {
     integrations: '',
     nowMs: () => nowMs,
     fetch: () => Promise.reject(new Error('no network in this test')),
-    deployment: async (stage) => {
-      stages.push(stage);
+    deployment: async (stack) => {
+      stacks.push(stack);
       return { outputs, dynamo: tables.client(), bucket: () => copies };
     },
     print: () => undefined,
@@ -38,7 +38,7 @@ async function deployed(without: readonly string[] = []) {
     interruption: () => new AbortController().signal,
   };
   return {
-    stages,
+    stacks,
     copies,
     keys: createDynamoApiKeyStore(tables.client(), apiKeys),
     audit: createDynamoAuditLog(tables.client(), audit, copies, { retentionDays: 400 }),
@@ -47,7 +47,7 @@ async function deployed(without: readonly string[] = []) {
 }
 
 test('the first key may do everything, is shown once, and is in the audit without its secret', async () => {
-  const { run, keys, audit, stages, copies } = await deployed();
+  const { run, keys, audit, stacks, copies } = await deployed();
   const { exitCode, output } = await run('--stage', 'prod', '--expires-in', '30', '--json');
   expect(exitCode).toBe(0);
   const shown = JSON.parse(output);
@@ -58,7 +58,7 @@ test('the first key may do everything, is shown once, and is in the audit withou
   });
   const { id, secret } = readApiKey(shown.key) ?? {};
   const stored = await keys.find('first');
-  expect([id, stages]).toEqual(['first', ['prod']]);
+  expect([id, stacks]).toEqual(['first', ['prod']]);
   expect(stored).toMatchObject({ tenant: null, scopes: ['admin'], expiresAtMs: Date.parse('2026-12-21T12:00:00Z') });
   expect(findSecret(stored?.secrets ?? [], secret ?? '', nowMs)).toBeDefined();
   const entries = await audit.list({

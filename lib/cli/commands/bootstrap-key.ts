@@ -7,7 +7,7 @@ import {
   textOption,
   UnusableInput,
 } from '../command.ts';
-import { stackOf } from '../deployed/deployment.ts';
+import { outputOf, stackOf } from '../deployed/deployment.ts';
 import { writeFirstKey } from '../deployed/write-first-key.ts';
 
 const usualStage = 'dev';
@@ -21,11 +21,17 @@ export const bootstrapKeyCommand: Command = {
   help: [
     `--stage <stage>      of the stack Tributary-<stage> (default: ${usualStage}), in the region and with the AWS`,
     '                     credentials of the environment',
+    '--stack <name>       of the stack, where an app of yours holds the engine',
     `--id <id>            of the key (default: ${usualId}); nothing happens where a key has it`,
     '--expires-in <days>  when the key ends (default: never)',
     'Exit status: 0 the key is written, 1 a key with this id exists, 2 unusable input.',
   ],
-  options: { stage: { type: 'string' }, id: { type: 'string' }, 'expires-in': { type: 'string' } },
+  options: {
+    stage: { type: 'string' },
+    stack: { type: 'string' },
+    id: { type: 'string' },
+    'expires-in': { type: 'string' },
+  },
   run: bootstrapKey,
 };
 
@@ -39,16 +45,17 @@ async function bootstrapKey(args: CommandArguments, ports: CommandPorts): Promis
     throw new UnusableInput(`--id: expected letters and digits, at most 64, got "${id}"`);
   if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days))
     throw new UnusableInput(`--expires-in: expected a number of days, got "${days}"`);
+  const stack = textOption(args, 'stack') ?? stackOf(stage);
   const nowMs = ports.nowMs();
   const expiresAtMs = days === undefined ? undefined : nowMs + Number(days) * msPerDay;
-  const deployment = await ports.deployment(stage);
+  const deployment = await ports.deployment(stack);
   const outcome = await writeFirstKey(deployment, { id, expiresAtMs }, nowMs);
   if (outcome.kind === 'exists') {
-    const error = `A key with the id "${id}" exists in ${stackOf(stage)}. Use it, or give another --id.`;
+    const error = `A key with the id "${id}" exists in ${stack}. Use it, or give another --id.`;
     return { exitCode: 1, output: present(args, { error }, [error]) };
   }
   const expiresAt = expiresAtMs === undefined ? null : new Date(expiresAtMs).toISOString();
-  const [api, console] = ['ApiUrl', 'ConsoleUrl'].map((name) => deployment.outputs.get(name) ?? null);
+  const [api, console] = ['ApiUrl', 'ConsoleUrl'].map((name) => outputOf(deployment, name) ?? null);
   const lines = [
     `key      ${outcome.key}`,
     '         shown this once; it may do everything for all tenants',

@@ -11,3 +11,14 @@ export interface Deployment {
 
 /** The name of a stage's stack. */
 export const stackOf = (stage: string) => `Tributary-${stage}`;
+
+/**
+ * An output of the engine. In a stack of another app its name has the construct's before it and a hash behind it.
+ *
+ * @returns Undefined where the stack has none, or has those of several engines.
+ */
+export function outputOf({ outputs }: Deployment, name: string): string | undefined {
+  const inApp = new RegExp(`${name}[0-9A-F]{8}$`);
+  const found = [...outputs].filter(([key]) => key === name || inApp.test(key));
+  return found.length === 1 ? found[0]?.[1] : undefined;
+}

@@ -4,7 +4,7 @@ import { systemRandomness } from '../../../lambdas/adapters/node/system-randomne
 import { hashSecret, writeApiKey } from '../../../lambdas/engine/access/api-key-secret.ts';
 import { auditCall } from '../../../lambdas/flows/access/audit-call.ts';
 import { UnusableInput } from '../command.ts';
-import type { Deployment } from './deployment.ts';
+import { type Deployment, outputOf } from './deployment.ts';
 
 export interface FirstKey {
   readonly id: string;
@@ -26,18 +26,22 @@ const auditDays = 400;
  * @throws {UnusableInput} for a stack without the outputs that this needs.
  */
 export async function writeFirstKey(
-  { outputs, dynamo, bucket }: Deployment,
+  deployment: Deployment,
   { id, expiresAtMs }: FirstKey,
   nowMs: number,
 ): Promise<FirstKeyOutcome> {
+  const { dynamo, bucket } = deployment;
   const output = (name: string) => {
-    const value = outputs.get(name);
-    if (value === undefined) throw new UnusableInput(`The stack has no output ${name}: deploy this version first.`);
+    const value = outputOf(deployment, name);
+    if (value === undefined)
+      throw new UnusableInput(
+        `The stack does not have one output ${name}: deploy this version first, or name the stack of one engine.`,
+      );
     return value;
   };
   const keys = createDynamoApiKeyStore(dynamo, output('ApiKeysTable'));
   const audit = createDynamoAuditLog(dynamo, output('AuditTable'), bucket(output('AuditBucket')), {
-    retentionDays: Number(outputs.get('AuditRetentionDays') ?? auditDays),
+    retentionDays: Number(outputOf(deployment, 'AuditRetentionDays') ?? auditDays),
   });
   if ((await keys.find(id)) !== undefined) return { kind: 'exists' };
   const secret = systemRandomness.bytes(secretBytes).toString('base64url');
