@@ -49,6 +49,8 @@ export default defineConfig(({ mode }) => {
         booted('browser', 2, { testTimeout: 60_000, exclude: isExploring ? [] : ['test/browser/long/**'] }),
         // These measure, or load the machine: one at a time.
         ...(isExploring ? [booted('e2e/long', 3, { testTimeout: 60_000 })] : []),
+        // Packs the library, and installs it in the example app.
+        ...(isExploring ? [level('package', { testTimeout: 60_000, sequence: { groupOrder: 3 } })] : []),
         // A sample takes minutes.
         booted('faults', 4, { testTimeout: 600_000 }),
       ],

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import { type ISecurityGroup, type IVpc, SecurityGroup, type SubnetSelection, SubnetType } from 'aws-cdk-lib/aws-ec2';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
@@ -5,6 +6,11 @@ import { Construct } from 'constructs';
 import { type DeployedStage, readSettings, type TributarySettings } from './config.ts';
 import type { FunctionVpc } from './constructs/engine-function.ts';
 import { createEngine } from './stack/create-engine.ts';
+
+/** CDK's feature flags with which the engine is tested. */
+const featureFlags: Readonly<Record<string, unknown>> = (
+  JSON.parse(readFileSync(new URL('../cdk.json', import.meta.url), 'utf8')) as { context: Record<string, unknown> }
+).context;
 
 export interface TributaryProps {
   /** Its defaults; in `prod` all data outlives the stack, and new versions take over gradually. */
@@ -58,6 +64,8 @@ export class Tributary extends Construct {
 
   constructor(scope: Construct, id: string, props: TributaryProps) {
     super(scope, id);
+    // Behave as tested, whatever flags the app has.
+    for (const [flag, value] of Object.entries(featureFlags)) this.node.setContext(flag, value);
     const config = readSettings(props.stage, props.settings ?? {});
     const vpc = props.vpc === undefined ? undefined : this.placeIn(props.vpc, props);
     const { alarmTopic, httpApi, integrations } = props;

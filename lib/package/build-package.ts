@@ -26,6 +26,7 @@ export function buildPackage(): void {
     for (const { path, contents } of files) write(join(dist, 'bundles', name, path), contents);
   }
   for (const [path, contents] of consoleFiles()) write(join(dist, 'console-files', path), contents);
+  cpSync(join(root, 'cdk.json'), join(dist, 'cdk.json'));
   cpSync(join(root, 'integrations'), join(dist, 'integrations'), { recursive: true });
 }
 
