@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { limits } from '../lambdas/contracts/limits.ts';
 import { meantInstead } from './cli/explain/nearest-name.ts';
+import { releaseBefore } from './releases/upgrade-faults.ts';
 import { concurrencySettings } from './settings/concurrency-settings.ts';
 import { deploymentSettings } from './settings/deployment-settings.ts';
 import { domainFaults, domainSettings } from './settings/domain-settings.ts';
@@ -120,6 +121,7 @@ function defaultsOf(stage: Stage): Settings {
     traceSampleRatio: 1,
     dashboard: stage === 'prod' || stage === 'staging',
     gradualDeployments: stage === 'prod',
+    upgradeFrom: releaseBefore(),
   };
 }
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { type FunctionName, functionEnvironments } from '../../lambdas/contracts/environment.ts';
 import { consoleFiles } from '../constructs/console-files.ts';
 import { compileEntry } from '../constructs/function-bundle.ts';
+import { ownVersion } from '../releases/upgrade-faults.ts';
 import { entryOf } from '../stack/engine-builder.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -27,6 +28,8 @@ export function buildPackage(): void {
   }
   for (const [path, contents] of consoleFiles()) write(join(dist, 'console-files', path), contents);
   cpSync(join(root, 'cdk.json'), join(dist, 'cdk.json'));
+  cpSync(join(root, 'lib', 'releases', 'states'), join(dist, 'lib', 'releases', 'states'), { recursive: true });
+  write(join(dist, 'package.json'), JSON.stringify({ type: 'module', version: ownVersion }));
   cpSync(join(root, 'integrations'), join(dist, 'integrations'), { recursive: true });
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { releasedVersions } from '../releases/upgrade-faults.ts';
 
 /** How a new version takes over from the one that is deployed. */
 export const deploymentSettings = {
@@ -10,4 +11,13 @@ export const deploymentSettings = {
   gradualDeployments: z
     .union([z.boolean(), z.enum(['true', 'false']).transform((value) => value === 'true')])
     .describe('true or false'),
+  /**
+   * The released version that the stack has. Synthesis refuses what one update from it cannot do without a loss.
+   * @default the release before this version
+   */
+  upgradeFrom: z
+    .string()
+    .refine((version) => releasedVersions().includes(version))
+    .optional()
+    .describe(`a released version: ${releasedVersions().join(', ')}`),
 };

@@ -5,6 +5,7 @@ import type { Construct } from 'constructs';
 import type { TributaryConfig } from '../config.ts';
 import type { FunctionVpc } from '../constructs/engine-function.ts';
 import { OperatorAlarms } from '../constructs/operator-alarms.ts';
+import { upgradeFaults } from '../releases/upgrade-faults.ts';
 import { createApi } from './api.ts';
 import { createCanary } from './canary.ts';
 import { addCapacityAlarms } from './capacity-alarms.ts';
@@ -85,5 +86,18 @@ export function createEngine(scope: Construct, config: TributaryConfig, given: G
   createOutputs(builder, storage, httpApis);
   for (const [name, value] of Object.entries({ ...config.tags, 'tributary:stage': config.stage }))
     Tags.of(scope).add(name, value);
+  refuseLoss(scope, config, given);
   return { url: publicUrl, alarmTopic: alarms.topic };
+}
+
+/** Fail the synthesis of a version that cannot take over from the deployed one in one update. */
+function refuseLoss(
+  scope: Construct,
+  { stage, upgradeFrom }: TributaryConfig,
+  { httpApi, alarmTopic }: GivenParts,
+): void {
+  // Nothing of the stage local outlives its process.
+  if (stage === 'local') return;
+  const absent = [...(httpApi === undefined ? [] : ['HttpApi/']), ...(alarmTopic === undefined ? [] : ['Alarms/'])];
+  scope.node.addValidation({ validate: () => upgradeFaults(scope, upgradeFrom, absent) });
 }

@@ -1,0 +1,52 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Construct } from 'constructs';
+import { compareStates } from './compare-states.ts';
+import { describeState, type StackState } from './describe-state.ts';
+import { intendedRemovals } from './intended-removals.ts';
+
+const statesFolder = new URL('./states/', import.meta.url);
+
+/** The version of this code. */
+export const ownVersion: string = (
+  JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+).version;
+
+/** Versions that were released, oldest first. */
+export function releasedVersions(): readonly string[] {
+  return readdirSync(statesFolder)
+    .map((name) => name.replace(/\.json$/, ''))
+    .sort(byVersion);
+}
+
+/** The release before this version: the one that a deployment has before this one. */
+export function releaseBefore(version = ownVersion): string | undefined {
+  return releasedVersions().findLast((released) => byVersion(released, version) < 0);
+}
+
+/** Where the state of a release is kept. */
+export const stateFile = (version: string): URL => new URL(`${version}.json`, statesFolder);
+
+export const readState = (version: string): StackState =>
+  JSON.parse(readFileSync(stateFile(version), 'utf8')) as StackState;
+
+/**
+ * What a deployment over a release would lose, or could not do in one update.
+ *
+ * @param scope - The construct that holds the engine.
+ * @param from - The release that is deployed.
+ * @param absent - Paths whose resources the app gives itself.
+ */
+export function upgradeFaults(scope: Construct, from: string | undefined, absent: readonly string[]): string[] {
+  if (from === undefined) return [];
+  const state = Object.entries(readState(from)).filter(
+    ([path]) => !Object.hasOwn(intendedRemovals, path) && !absent.some((prefix) => path.startsWith(prefix)),
+  );
+  return [...compareStates({ version: from, state: Object.fromEntries(state) }, describeState(scope))];
+}
+
+/** Orders versions by their three numbers. */
+function byVersion(one: string, other: string): number {
+  const [left, right] = [one, other].map((text) => text.split('.').map(Number));
+  const differing = [0, 1, 2].find((at) => left?.[at] !== right?.[at]);
+  return differing === undefined ? 0 : (left?.[differing] ?? 0) - (right?.[differing] ?? 0);
+}

@@ -1,0 +1,67 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { App, type Stack } from 'aws-cdk-lib';
+import { AttributeType } from 'aws-cdk-lib/aws-dynamodb';
+import { expect, test } from 'vitest';
+import { loadConfig, type Stage } from '../../lib/config.ts';
+import type { RecordTable } from '../../lib/constructs/record-table.ts';
+import { describeState } from '../../lib/releases/describe-state.ts';
+import { intendedRemovals } from '../../lib/releases/intended-removals.ts';
+import {
+  ownVersion,
+  readState,
+  releaseBefore,
+  releasedVersions,
+  upgradeFaults,
+} from '../../lib/releases/upgrade-faults.ts';
+import { TributaryStack } from '../../lib/tributary-stack.ts';
+import { synthesize } from './synthesized-stage.ts';
+
+const text = (name: string) => ({ name, type: AttributeType.STRING });
+/** A stack that is not synthesized. */
+function stackFor(stage: Stage): Stack {
+  const config = loadConfig((key) => (key === 'stage' ? stage : undefined));
+  return new TributaryStack(new App(), `Tributary-${stage}`, { config });
+}
+
+const tableIn = (stack: Stack, id: string) => (stack.node.findChild(id) as RecordTable).table;
+
+test('fails when an update from the last release would need two steps, and says which', () => {
+  expect(() =>
+    synthesize('prod', {}, (stack) => {
+      for (const name of ['one', 'two'])
+        tableIn(stack, 'Events').addGlobalSecondaryIndex({ indexName: name, partitionKey: text(name) });
+    }),
+  ).toThrow(/Events\/Table \(AWS::DynamoDB::Table\): since \S+ adds one, two .*1\. add one; 2\. add two\./);
+});
+
+test('fails when an update would leave a table with data behind', () => {
+  const stack = stackFor('dev');
+  stack.node.tryRemoveChild('Audit');
+  expect(upgradeFaults(stack, '0.1.0', [])).toEqual([
+    expect.stringMatching(/^Audit\/Table \(AWS::DynamoDB::Table\): is in 0\.1\.0 and not here/),
+  ]);
+});
+
+test('the state of a stack is the same in every stage, so one file describes a release', () => {
+  expect(describeState(stackFor('dev'))).toEqual(describeState(stackFor('prod')));
+});
+
+test('a version that is released has not changed its state since: the next change raises the version', () => {
+  const state = describeState(stackFor('prod'));
+  if (releasedVersions().includes(ownVersion)) expect(readState(ownVersion)).toEqual(state);
+  else expect(releaseBefore()).toBe(releasedVersions().at(-1));
+  for (const path of Object.keys(intendedRemovals)) expect(state, path).not.toHaveProperty([path]);
+});
+
+test('the changelog has every release, and the last one has its handlers for the contract test', () => {
+  const changelog = readFileSync(new URL('../../CHANGELOG.md', import.meta.url), 'utf8');
+  for (const version of releasedVersions())
+    expect(changelog).toMatch(new RegExp(`^## ${RegExp.escape(version)} - \\d{4}-\\d\\d-\\d\\d$`, 'm'));
+  expect(existsSync(new URL(`../releases/${releasedVersions().at(-1)}.json.br`, import.meta.url))).toBe(true);
+});
+
+test('fails when the setting names a version that was not released', () => {
+  expect(() => synthesize('dev', { upgradeFrom: '9.9.9' })).toThrow(
+    /upgradeFrom: got "9\.9\.9", expected a released version: 0\.1\.0/,
+  );
+});
