@@ -1,11 +1,19 @@
 import { join } from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
 import { buildSync } from 'esbuild';
+import { compileIntegrations } from '../definitions/compile-integrations.ts';
+import { compileVersionedResources } from '../definitions/compile-resources.ts';
+
+/** One whose records are read and polled. */
+const triedIntegrations = ['legacy-crm'];
 
 /** The handlers of a release, as a test runs them beside those of later versions. */
 export interface ReleasedHandlers {
   /** Text of each file by path: `<function>.mjs`, what they share, and `expressions.mjs`. */
   readonly files: Readonly<Record<string, string>>;
+  /** Compiled definitions by name: those with which the test tries the handlers. */
+  readonly integrations: Readonly<Record<string, unknown>>;
+  readonly resources: Readonly<Record<string, unknown>>;
   /** Environment keys that each function reads. */
   readonly environments: Readonly<Record<string, readonly string[]>>;
 }
@@ -39,7 +47,13 @@ export function bundleHandlers(root: string, environments: ReleasedHandlers['env
     ],
   });
   const files = Object.fromEntries(outputFiles.map(({ path, text }) => [path.slice(join(root, '/').length), text]));
-  const handlers: ReleasedHandlers = { files, environments };
+  const definitions = compileIntegrations(join(root, 'integrations'));
+  const handlers: ReleasedHandlers = {
+    files,
+    integrations: Object.fromEntries([...definitions].filter(([name]) => triedIntegrations.includes(name))),
+    resources: Object.fromEntries(compileVersionedResources(join(root, 'integrations'))),
+    environments,
+  };
   return brotliCompressSync(JSON.stringify(handlers), {
     params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY, [constants.BROTLI_PARAM_LGWIN]: 24 },
   });

@@ -70,7 +70,9 @@ let deliveries = 0;
  */
 export function useRunningEngine(
   settings?: Readonly<Record<string, unknown>>,
-  options: () => Pick<LocalEngineOptions, 'hosts' | 'onLog' | 'judgeCall' | 'accountConcurrency'> = () => ({}),
+  options: () => Partial<
+    Pick<LocalEngineOptions, 'assemblyDir' | 'hosts' | 'onLog' | 'judgeCall' | 'accountConcurrency'>
+  > = () => ({}),
   prepare?: (assemblyDir: string) => Promise<void>,
 ): () => RunningEngine {
   let running: RunningEngine;

@@ -29,7 +29,7 @@ export interface SynthesizedStage {
   readonly findings: readonly unknown[];
 }
 
-const cdkContext: Record<string, unknown> = JSON.parse(
+export const cdkContext: Record<string, unknown> = JSON.parse(
   readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8'),
 ).context;
 

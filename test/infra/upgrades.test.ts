@@ -14,13 +14,13 @@ import {
   upgradeFaults,
 } from '../../lib/releases/upgrade-faults.ts';
 import { TributaryStack } from '../../lib/tributary-stack.ts';
-import { synthesize } from './synthesized-stage.ts';
+import { cdkContext, synthesize } from './synthesized-stage.ts';
 
 const text = (name: string) => ({ name, type: AttributeType.STRING });
 /** A stack that is not synthesized. */
 function stackFor(stage: Stage): Stack {
   const config = loadConfig((key) => (key === 'stage' ? stage : undefined));
-  return new TributaryStack(new App(), `Tributary-${stage}`, { config });
+  return new TributaryStack(new App({ context: cdkContext }), `Tributary-${stage}`, { config });
 }
 
 const tableIn = (stack: Stack, id: string) => (stack.node.findChild(id) as RecordTable).table;
