@@ -80,13 +80,27 @@ export default {
       severity: 'error',
       from: {},
       // `aws-lambda` is a package of types only.
-      to: { couldNotResolve: true, pathNot: '^aws-lambda$' },
+      // `tributary` is this package, which exists once it is packed (test/package).
+      to: { couldNotResolve: true, pathNot: '^(aws-lambda|tributary)$' },
     },
     {
       name: 'nothing-imports-test',
       severity: 'error',
       from: { pathNot: '^test/' },
       to: { path: '^test/' },
+    },
+    {
+      name: 'examples-apart',
+      comment: 'An example uses the package `tributary` as any other app does; nothing here imports an example.',
+      severity: 'error',
+      from: { path: '^examples/' },
+      to: { path: '^(bin|lib|lambdas|integrations|console|test)/' },
+    },
+    {
+      name: 'nothing-imports-examples',
+      severity: 'error',
+      from: { pathNot: '^examples/' },
+      to: { path: '^examples/' },
     },
     {
       name: 'nothing-imports-bin',
@@ -154,7 +168,7 @@ export default {
       name: 'cdk-in-lib',
       comment: 'Only lib and bin declare infrastructure (tests may look at it).',
       severity: 'error',
-      from: { pathNot: '^(lib|bin|test)/' },
+      from: { pathNot: '^(lib|bin|test|examples)/' },
       to: { path: '(^|/)node_modules/(aws-cdk-lib|constructs|cdk-nag|aws-cdk)/' },
     },
     {

@@ -12,7 +12,7 @@ import config from '../../.dependency-cruiser.ts';
 const repository = resolve(import.meta.dirname, '../..');
 process.chdir(repository);
 
-const rooms = ['bin', 'lib', 'lambdas', 'console', 'test', 'integrations'];
+const rooms = ['bin', 'lib', 'lambdas', 'console', 'test', 'integrations', 'examples'];
 const files = globSync(`{${rooms.join(',')}}/**/*.{ts,tsx}`);
 const { output } = await cruise(
   rooms.filter((room) => files.some((file) => file.startsWith(`${room}/`))),

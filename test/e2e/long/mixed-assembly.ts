@@ -6,7 +6,7 @@ import type { ReleasedHandlers } from '../../../lib/releases/bundle-handlers.ts'
 const releases = new URL('../../releases/', import.meta.url);
 
 /** The handlers of the last release. */
-export async function readReleasedHandlers(): Promise<ReleasedHandlers> {
+async function readReleasedHandlers(): Promise<ReleasedHandlers> {
   const [archive, ...others] = await readdir(releases);
   if (archive === undefined || others.length > 0) throw new Error('test/releases: expected the last release alone');
   return JSON.parse(brotliDecompressSync(await readFile(new URL(archive, releases))).toString()) as ReleasedHandlers;
