@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, st
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { BuildOptions, Metafile } from 'esbuild';
+import type * as esbuild from 'esbuild';
 import { builtFolder, readFolder } from './built-files.ts';
 
 const repositoryRoot = fileURLToPath(new URL('../../', import.meta.url));
@@ -15,7 +15,7 @@ const bundlesDirectory =
     : join(process.cwd(), 'node_modules', '.cache', 'tributary');
 
 /** Defines `require`, which ESM lacks and the CommonJS libraries inside a bundle call. */
-const requireBanner =
+export const requireBanner =
   "import { createRequire as createRequireOfBundle } from 'node:module'; const require = createRequireOfBundle(import.meta.url);";
 
 const bundleOptions = {
@@ -36,7 +36,7 @@ const bundleOptions = {
   metafile: true,
   write: false,
   logLevel: 'silent',
-} as const satisfies BuildOptions;
+} as const satisfies esbuild.BuildOptions;
 
 export interface FunctionBundleProps {
   /** The `.lambda.ts` file whose `handler` Lambda calls. */
@@ -78,7 +78,7 @@ export interface FunctionBundle {
 
 interface CompiledEntry {
   readonly files: readonly { readonly path: string; readonly contents: Uint8Array }[];
-  readonly metafile: Metafile;
+  readonly metafile: esbuild.Metafile;
 }
 
 const staleAfterMs = 24 * 3_600_000;
@@ -141,7 +141,7 @@ export function compileEntry(entry: string, processes: Readonly<Record<string, s
   const known = compiledEntries.get(entry) ?? readBuilt(entry);
   if (known !== undefined) return known;
   // A package that is published has no need of esbuild.
-  const { buildSync } = createRequire(import.meta.url)('esbuild') as typeof import('esbuild');
+  const { buildSync } = createRequire(import.meta.url)('esbuild') as typeof esbuild;
   // esbuild writes nothing to this directory; its depth only determines how source maps name their sources.
   const outdir = join(bundlesDirectory, nameOf(entry));
   const { outputFiles, metafile } = buildSync({

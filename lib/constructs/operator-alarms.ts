@@ -82,7 +82,7 @@ export class OperatorAlarms extends Construct {
     topic.addToResourcePolicy(
       new PolicyStatement({ principals: [cloudWatch], actions: ['sns:Publish'], resources: [topic.topicArn] }),
     );
-    return topic as ITopic;
+    return topic;
   }
 
   /** Declare an alarm under the construct that it watches. */

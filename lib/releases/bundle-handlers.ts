@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { brotliCompressSync, constants } from 'node:zlib';
-import { buildSync } from 'esbuild';
+import { type BuildOptions, buildSync } from 'esbuild';
+import { requireBanner } from '../constructs/function-bundle.ts';
 import { compileIntegrations } from '../definitions/compile-integrations.ts';
 import { compileVersionedResources } from '../definitions/compile-resources.ts';
 
@@ -28,24 +29,19 @@ export interface ReleasedHandlers {
  */
 export function bundleHandlers(root: string, environments: ReleasedHandlers['environments']): Uint8Array {
   const functions = join(root, 'lambdas', 'functions');
-  const { outputFiles } = buildSync({
-    absWorkingDir: root,
-    bundle: true,
+  const entriesOf = (names: readonly string[]) =>
+    names.map((name) => ({ in: join(functions, name, `${name}.lambda.ts`), out: name }));
+  const handlersOutput = buildSync({
+    ...options(root),
     packages: 'external',
-    format: 'esm',
-    platform: 'node',
-    target: 'node24',
-    splitting: true,
-    outExtension: { '.js': '.mjs' },
-    minify: true,
-    legalComments: 'none',
-    write: false,
-    outdir: root,
-    entryPoints: [
-      ...Object.keys(environments).map((name) => ({ in: join(functions, name, `${name}.lambda.ts`), out: name })),
-      { in: join(functions, 'expressions.child.ts'), out: 'expressions' },
-    ],
-  });
+    entryPoints: entriesOf(Object.keys(environments)),
+  }).outputFiles;
+  // This process may read the folder of the code only, so it has its packages with it.
+  const processOutput = buildSync({
+    ...options(root),
+    entryPoints: [{ in: join(functions, 'expressions.child.ts'), out: 'expressions' }],
+  }).outputFiles;
+  const outputFiles = [...handlersOutput, ...processOutput];
   const files = Object.fromEntries(outputFiles.map(({ path, text }) => [path.slice(join(root, '/').length), text]));
   const definitions = compileIntegrations(join(root, 'integrations'));
   const handlers: ReleasedHandlers = {
@@ -58,3 +54,20 @@ export function bundleHandlers(root: string, environments: ReleasedHandlers['env
     params: { [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY, [constants.BROTLI_PARAM_LGWIN]: 24 },
   });
 }
+
+const options = (root: string) =>
+  ({
+    absWorkingDir: root,
+    bundle: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    mainFields: ['module', 'main'],
+    splitting: true,
+    outExtension: { '.js': '.mjs' },
+    minify: true,
+    legalComments: 'none',
+    banner: { js: requireBanner },
+    write: false,
+    outdir: root,
+  }) as const satisfies BuildOptions;

@@ -58,7 +58,7 @@ export function installExample(tarball: string, into: string): { readonly app: s
 /** Packages that the JavaScript of a folder imports. */
 export function importedPackages(folder: string): ReadonlySet<string> {
   const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((path) => /\.js$/.test(path))
+    .filter((path) => path.endsWith('.js'))
     .flatMap((path) => [
       ...readFileSync(join(folder, path), 'utf8').matchAll(/\b(?:from|import)\s*\(?\s*['"]([^'"]+)['"]/g),
     ])
