@@ -21,8 +21,9 @@ import { createPools, findPool, prewarm } from './sandbox/function-pools.ts';
 import { createMachineLoad, type MachineLoad } from './sandbox/machine-load.ts';
 import { localCredentials } from './sandbox/runtime-environment.ts';
 import type { InvocationOutcome } from './sandbox/sandbox.ts';
+import type { QueueSource } from './sources/queue-source.ts';
 import type { ScheduleSource } from './sources/schedule-source.ts';
-import { endpointsOf, gateAll, type Servers, startServers } from './start-servers.ts';
+import { endpointsOf, gateAll, type Servers, startServers, subscribersOf } from './start-servers.ts';
 import { readStackAssembly } from './template/assembly.ts';
 import { type LocalEndpoints, localRegion } from './template/resource-type.ts';
 import { readStackModel } from './template/stack-model.ts';
@@ -167,7 +168,7 @@ async function start(
   const clock = createEngineClock();
   let admit: (session: Caller) => Promise<void> = async () => {};
   const servers = await startServers(options, clock, (session) => admit(session), undo);
-  const { eventBus, http, functionUrl } = servers;
+  const { http, functionUrl } = servers;
   const emulators = endpointsOf(servers);
   const pools: FunctionPool[] = [];
   const store = createMetricStore();
@@ -175,11 +176,7 @@ async function start(
   const judge = options.judgeCall === undefined ? undefined : countThrottles(options.judgeCall, awsMetrics);
   const endpoints = judge === undefined ? emulators : await gateAll(emulators, servers, judge, pools, undo);
   const model = withHosts(readStackModel(assembly, endpoints), options.hosts ?? []);
-  const clientConfig: LocalEngine['clientConfig'] = (service) => ({
-    endpoint: emulators[service],
-    region: localRegion,
-    credentials: localCredentials,
-  });
+  const clientConfig = clientConfigOf(emulators);
   const clients = openClients(clientConfig, endpoints, undo);
   servers.keyService.createKeys(model.keyArns);
   admit = await enforcePermissions(servers, model);
@@ -206,26 +203,49 @@ async function start(
     undo,
   );
   const watch = startAlarmWatch({
-    alarms: model.alarms,
+    model,
     store,
     metrics: awsMetrics,
     endpoint: emulators.sqs,
-    queueNames: model.queues.map(({ name }) => name),
     nowMs: () => clock.now(),
     accountConcurrency,
     onChange: options.onAlarm,
   });
   undo.push(() => watch.stop());
 
-  const find = (name: string): FunctionPool => findPool(pools, name);
   return {
     url: emulators.http,
     resources: model.resources,
     metrics,
-    alarms: () => watch.evaluate(),
-    busEvents: () => eventBus.events(),
     clientConfig,
     subscribers: subscribersOf(servers),
+    stop,
+    ...steer({ pools, clock, servers, schedules, queueSources, watch }),
+  };
+}
+
+/** The parts of a running engine that tests drive. */
+interface EngineParts {
+  readonly pools: readonly FunctionPool[];
+  readonly clock: EngineClock;
+  readonly servers: Servers;
+  readonly schedules: readonly ScheduleSource[];
+  readonly queueSources: readonly QueueSource[];
+  readonly watch: AlarmWatch;
+}
+
+function steer({
+  pools,
+  clock,
+  servers,
+  schedules,
+  queueSources,
+  watch,
+}: EngineParts): Omit<LocalEngine, 'url' | 'resources' | 'metrics' | 'clientConfig' | 'stop' | 'subscribers'> {
+  const find = (name: string): FunctionPool => findPool(pools, name);
+  return {
+    alarms: () => watch.evaluate(),
+    busEvents: () => servers.eventBus.events(),
     environment: (name) => find(name).model.environment,
     invocations: (name) => find(name).counts(),
     invoke: (name, event) => find(name).invoke(event),
@@ -234,31 +254,7 @@ async function start(
     now: () => clock.now(),
     enableSchedules: (isEnabled) => schedules.forEach((schedule) => schedule.enable(isEnabled)),
     advanceClock: (ms) => advanceClock(ms, clock, servers, schedules, watch),
-    stop,
   };
-}
-
-function subscribersOf({ roleService, streamService }: Servers): LocalEngine['subscribers'] {
-  return {
-    createRole: (role) => roleService.createRole(role),
-    createStream: (arn) => streamService.createStream(arn),
-    records: () => streamService.records(),
-  };
-}
-
-/** The clients of the runner itself: three to provision the stack, and the one that polls queues, through the gate. */
-function openClients(
-  clientConfig: LocalEngine['clientConfig'],
-  endpoints: LocalEndpoints,
-  undo: (() => unknown)[],
-): Record<'sqs' | 'poller', SQSClient> & { readonly s3: S3Client; readonly dynamodb: DynamoDBClient } {
-  // md5: the runner moves bodies without reading them; the functions that read them check them.
-  const sqs = new SQSClient({ ...clientConfig('sqs'), md5: false });
-  const s3 = new S3Client(clientConfig('s3'));
-  const dynamodb = new DynamoDBClient(clientConfig('dynamodb'));
-  const poller = new SQSClient({ ...clientConfig('sqs'), endpoint: endpoints.sqs, md5: false });
-  undo.push(() => [sqs, s3, dynamodb, poller].forEach((client) => client.destroy()));
-  return { sqs, s3, dynamodb, poller };
 }
 
 async function advanceClock(

@@ -126,3 +126,12 @@ export async function gateAll(
     sts: roles.endpoint,
   };
 }
+
+/** What a test gives the subscribers: roles, streams, and a look at what arrived in them. */
+export function subscribersOf({ roleService, streamService }: Servers) {
+  return {
+    createRole: (role: Parameters<RoleService['createRole']>[0]) => roleService.createRole(role),
+    createStream: (arn: string) => streamService.createStream(arn),
+    records: () => streamService.records(),
+  };
+}

@@ -5,12 +5,11 @@ import type { AlarmModel } from './read-alarms.ts';
 import { seeQueues } from './see-queues.ts';
 
 export interface AlarmWatchOptions {
-  readonly alarms: readonly AlarmModel[];
+  readonly model: { readonly alarms: readonly AlarmModel[]; readonly queues: readonly { readonly name: string }[] };
   readonly store: MetricStore;
   readonly metrics: AwsMetrics;
   /** Of the emulator of SQS. */
   readonly endpoint: string;
-  readonly queueNames: readonly string[];
   readonly nowMs: () => number;
   readonly accountConcurrency: number;
   /** Called when an alarm begins or ends. */
@@ -25,12 +24,13 @@ export interface AlarmWatch {
 }
 
 export function startAlarmWatch(options: AlarmWatchOptions): AlarmWatch {
-  const { alarms, store, metrics, endpoint, queueNames, nowMs, accountConcurrency, onChange } = options;
+  const { model, store, metrics, endpoint, nowMs, accountConcurrency, onChange } = options;
+  const queueNames = model.queues.map(({ name }) => name);
   const known = new Map<string, AlarmState['state']>();
 
   async function evaluate(): Promise<readonly AlarmState[]> {
     await seeQueues(endpoint, queueNames, metrics, nowMs());
-    const states = alarms.map((alarm) => evaluateAlarm(alarm, store, nowMs(), accountConcurrency));
+    const states = model.alarms.map((alarm) => evaluateAlarm(alarm, store, nowMs(), accountConcurrency));
     for (const one of states) {
       const before = known.get(one.alarm.logicalId) ?? 'OK';
       known.set(one.alarm.logicalId, one.state);

@@ -128,7 +128,7 @@ class Parser {
       case 'FILL':
         return (scope) => {
           const [values, fill] = [first(scope), single(second(scope), this.text)];
-          return Array.isArray(values) ? values.map((value: Point) => value ?? fill) : ((values as Point) ?? fill);
+          return Array.isArray(values) ? values.map((value: Point) => value ?? fill) : (values ?? fill);
         };
       default:
         return (scope) => {

@@ -120,7 +120,8 @@ const deadLetters: Scenario = {
   placeholders: ({ engine }) => ({
     integration: 'github',
     id: 'acc_game',
-    'ISO time': new Date(engine.now()).toISOString(),
+    'begin, ISO time': new Date(engine.now() - 86_400_000).toISOString(),
+    'end, ISO time': new Date(engine.now()).toISOString(),
     subscription: 'sub_game',
   }),
 };
@@ -128,7 +129,6 @@ const deadLetters: Scenario = {
 /** The pollers of Lambda get no messages: the concurrency of the account is used up by others. */
 const stuck: Scenario = {
   alarms: ['Raw', 'Enrich', 'Poll', 'Delivery', 'Drain'].map((id) => `${id}Queue/StuckAlarm`),
-  stepMinutes: 5,
   async provoke(stage) {
     const names = consumers.filter((name) => name !== 'govern');
     const end = stopReceiving(stage);
