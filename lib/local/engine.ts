@@ -1,20 +1,18 @@
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
-import { S3Client } from '@aws-sdk/client-s3';
-import { SQSClient } from '@aws-sdk/client-sqs';
 import { connectSources } from './connect-sources.ts';
 import type { BusEvent } from './emulators/event-bus.ts';
 import { provision } from './emulators/provision.ts';
 import type { ForeignRole } from './emulators/role-service.ts';
 import type { StreamRecord } from './emulators/stream-service.ts';
 import { enforcePermissions } from './enforce-permissions.ts';
-import { LocalEngineError } from './errors.ts';
+import type { LocalEngineError } from './errors.ts';
 import type { JudgeCall } from './faults/call-gate.ts';
 import type { Caller } from './iam/may-call.ts';
 import { createMetricLedger, type MetricLedger } from './metric-ledger.ts';
 import { type AlarmWatch, startAlarmWatch } from './metrics/alarm-watch.ts';
-import { type AwsMetrics, createAwsMetrics } from './metrics/aws-metrics.ts';
+import { createAwsMetrics } from './metrics/aws-metrics.ts';
 import type { AlarmState } from './metrics/evaluate-alarm.ts';
 import { createMetricStore } from './metrics/metric-store.ts';
+import { openClients } from './open-clients.ts';
 import type { FunctionLogLine } from './sandbox/function-log.ts';
 import type { FunctionPool, InvocationCounts } from './sandbox/function-pool.ts';
 import { createPools, findPool, prewarm } from './sandbox/function-pools.ts';
@@ -171,9 +169,7 @@ async function start(
   const { http, functionUrl } = servers;
   const emulators = endpointsOf(servers);
   const pools: FunctionPool[] = [];
-  const store = createMetricStore();
-  const awsMetrics = createAwsMetrics(store, () => clock.now());
-  const judge = options.judgeCall === undefined ? undefined : countThrottles(options.judgeCall, awsMetrics);
+  const { store, awsMetrics, judge } = createMetrics(options, clock);
   const endpoints = judge === undefined ? emulators : await gateAll(emulators, servers, judge, pools, undo);
   const model = withHosts(readStackModel(assembly, endpoints), options.hosts ?? []);
   const clientConfig = clientConfigOf(emulators);
@@ -213,14 +209,15 @@ async function start(
   });
   undo.push(() => watch.stop());
 
+  const steering = steer({ pools, clock, servers, schedules, queueSources, watch });
   return {
+    ...steering,
     url: emulators.http,
     resources: model.resources,
     metrics,
     clientConfig,
     subscribers: subscribersOf(servers),
     stop,
-    ...steer({ pools, clock, servers, schedules, queueSources, watch }),
   };
 }
 
@@ -241,7 +238,7 @@ function steer({
   schedules,
   queueSources,
   watch,
-}: EngineParts): Omit<LocalEngine, 'url' | 'resources' | 'metrics' | 'clientConfig' | 'stop' | 'subscribers'> {
+}: EngineParts): Omit<LocalEngine, 'url' | 'resources' | 'metrics' | 'clientConfig' | 'subscribers' | 'stop'> {
   const find = (name: string): FunctionPool => findPool(pools, name);
   return {
     alarms: () => watch.evaluate(),
@@ -256,6 +253,10 @@ function steer({
     advanceClock: (ms) => advanceClock(ms, clock, servers, schedules, watch),
   };
 }
+
+const clientConfigOf =
+  (emulators: LocalEndpoints): LocalEngine['clientConfig'] =>
+  (service) => ({ endpoint: emulators[service], region: localRegion, credentials: localCredentials });
 
 async function advanceClock(
   ms: number,
@@ -273,11 +274,14 @@ async function advanceClock(
   await watch.evaluate();
 }
 
-/** The judge of calls; DynamoDB counts those that it throttles. */
-function countThrottles(judge: JudgeCall, metrics: AwsMetrics): JudgeCall {
-  return (call) => {
-    const fault = judge(call);
-    if (fault?.kind === 'throttled' && call.service === 'dynamodb') metrics.tableThrottled(call);
+/** What AWS counts; and the judge of calls, of which DynamoDB counts those that it throttles. */
+function createMetrics({ judgeCall }: LocalEngineOptions, clock: EngineClock) {
+  const store = createMetricStore();
+  const awsMetrics = createAwsMetrics(store, () => clock.now());
+  const judge: JudgeCall = (call) => {
+    const fault = judgeCall?.(call);
+    if (fault?.kind === 'throttled' && call.service === 'dynamodb') awsMetrics.tableThrottled(call);
     return fault;
   };
+  return { store, awsMetrics, judge: judgeCall === undefined ? undefined : judge };
 }

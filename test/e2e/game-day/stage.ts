@@ -51,6 +51,11 @@ export interface Stage extends RunningEngine {
   readonly failed: (name: string) => number;
   readonly invoked: (name: string) => number;
   readonly stateOf: (alarm: string) => Promise<AlarmState>;
+  /**
+   * Let the clock go on to the begin of a minute: where real time passes between two steps, too, they are still in
+   * minutes that follow each other, as the periods of alarms want.
+   */
+  readonly goOn: (minutes: number) => Promise<void>;
   /** Pass minutes of the clock one by one, each time the functions are idle. */
   readonly pass: (minutes: number, each?: (minute: number) => unknown) => Promise<void>;
   /** Look at an alarm until it is in a state, and let the clock pass meanwhile. */
@@ -85,6 +90,10 @@ export function createStage(running: RunningEngine, faults: Faults, key: string)
     ({ type, path }) => type === 'AWS::SQS::Queue' && path.endsWith('/DeadLetters'),
   );
   const idle = () => waitUntil(() => !engine.isAtWork(), 'the functions are idle');
+  const goOn = async (minutes: number) => {
+    const nowMs = engine.now();
+    await engine.advanceClock((Math.floor(nowMs / minuteMs) + minutes) * minuteMs - nowMs);
+  };
   const stateOf = async (alarm: string) => {
     const found = (await engine.alarms()).find((one) => one.alarm.path === alarm);
     if (found === undefined) throw new Error(`the template has no alarm ${alarm}`);
@@ -114,22 +123,25 @@ export function createStage(running: RunningEngine, faults: Faults, key: string)
       return Object.values(engine.invocations(name)).reduce((sum, count) => sum + count, 0);
     },
     stateOf,
+    goOn,
     async pass(minutes, each = () => undefined) {
       for (let minute = 0; minute < minutes; minute += 1) {
         await idle();
         await each(minute);
-        await engine.advanceClock(minuteMs);
+        await goOn(1);
       }
     },
     async until(alarm, state, stepMinutes = 1) {
+      const seen: unknown[] = [];
       for (let look = 0; look < maxLooks; look += 1) {
         if ((await stateOf(alarm)).state === state) return;
         await idle();
-        if ((await stateOf(alarm)).state === state) return;
-        await engine.advanceClock(stepMinutes * minuteMs);
+        const now = await stateOf(alarm);
+        if (now.state === state) return;
+        seen.push(now.values);
+        await goOn(stepMinutes);
       }
-      const { values } = await stateOf(alarm);
-      throw new Error(`${alarm} was never ${state}; its values: ${JSON.stringify(values)}`);
+      throw new Error(`${alarm} was never ${state}; its values: ${JSON.stringify(seen)}`);
     },
   };
 }

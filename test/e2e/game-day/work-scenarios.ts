@@ -41,7 +41,7 @@ const receiversDown: Scenario = {
       const before = receiver.callbacks.length;
       await stage.github(url);
       await waitUntil(() => receiver.callbacks.length >= before + failingEndpoints, 'each endpoint is called');
-      if (period < 2) await stage.engine.advanceClock(5 * 60_000);
+      if (period < 2) await stage.goOn(5);
     }
     return () => receiver.answer((_, response) => void response.writeHead(204).end());
   },
@@ -76,7 +76,7 @@ const lateDrains: Scenario = {
         return receiver.callbacks.length > 0;
       }, 'a backlog is sent');
       allowed = 0;
-      if (receiver === subscribers[0]?.receiver) await stage.engine.advanceClock(5 * 60_000);
+      if (receiver === subscribers[0]?.receiver) await stage.goOn(5);
     }
     return end;
   },

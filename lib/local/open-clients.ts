@@ -1,0 +1,25 @@
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
+import { S3Client } from '@aws-sdk/client-s3';
+import { SQSClient } from '@aws-sdk/client-sqs';
+import type { LocalEndpoints } from './template/resource-type.ts';
+
+interface ClientConfig {
+  readonly endpoint: string;
+  readonly region: string;
+  readonly credentials: { readonly accessKeyId: string; readonly secretAccessKey: string };
+}
+
+/** The clients of the runner itself: three to provision the stack, and the one that polls queues, through the gate. */
+export function openClients(
+  clientConfig: (service: 'sqs' | 's3' | 'dynamodb') => ClientConfig,
+  endpoints: LocalEndpoints,
+  undo: (() => unknown)[],
+): Record<'sqs' | 'poller', SQSClient> & { readonly s3: S3Client; readonly dynamodb: DynamoDBClient } {
+  // md5: the runner moves bodies without reading them; the functions that read them check them.
+  const sqs = new SQSClient({ ...clientConfig('sqs'), md5: false });
+  const s3 = new S3Client(clientConfig('s3'));
+  const dynamodb = new DynamoDBClient(clientConfig('dynamodb'));
+  const poller = new SQSClient({ ...clientConfig('sqs'), endpoint: endpoints.sqs, md5: false });
+  undo.push(() => [sqs, s3, dynamodb, poller].forEach((client) => client.destroy()));
+  return { sqs, s3, dynamodb, poller };
+}
