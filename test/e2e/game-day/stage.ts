@@ -5,7 +5,7 @@ import type { AlarmState } from '../../../lib/local/metrics/evaluate-alarm.ts';
 import type { RunningEngine } from '../running-engine.ts';
 import type { Placeholders } from './runbook.ts';
 
-export const minuteMs = 60_000;
+const minuteMs = 60_000;
 
 /** Alarms that one cause raises, and how a person mends it. */
 export interface Scenario {
