@@ -2,6 +2,7 @@
 import type { AddressInfo } from 'node:net';
 import { guardFauxqs } from './guard-fauxqs.ts';
 import { keepTraceHeaders } from './keep-trace-headers.ts';
+import { listDeadLetterSources } from './list-dead-letter-sources.ts';
 import { listVersions } from './list-versions.ts';
 import { runEmulator } from './run-emulator.ts';
 
@@ -13,6 +14,7 @@ await runEmulator(async (guard) => {
   guardFauxqs(app, guard);
   listVersions(app);
   keepTraceHeaders(app);
+  listDeadLetterSources(app);
   await app.listen({ host: '127.0.0.1', port: 0 });
   return (app.server.address() as AddressInfo).port;
 });
