@@ -1,3 +1,4 @@
+import { limitKeys } from './limit-keys.ts';
 import { loggedKeys, observabilityKeys, tracingKeys } from './observability-keys.ts';
 
 /**
@@ -55,24 +56,7 @@ export const environmentKeys = {
   retentionDays: 'TRIBUTARY_RETENTION_DAYS',
   /** Days after which an audit entry may be deleted. */
   auditRetentionDays: 'TRIBUTARY_AUDIT_RETENTION_DAYS',
-  /** API calls per minute of a key that has no rate of its own. */
-  apiKeyRatePerMinute: 'TRIBUTARY_API_KEY_RATE_PER_MINUTE',
-  /** API calls per minute of all keys of a tenant together. */
-  apiTenantRatePerMinute: 'TRIBUTARY_API_TENANT_RATE_PER_MINUTE',
-  /** Webhooks per minute of one account. */
-  ingressAccountRatePerMinute: 'TRIBUTARY_INGRESS_ACCOUNT_RATE_PER_MINUTE',
-  /** Webhooks per minute of all accounts of a tenant together. */
-  ingressTenantRatePerMinute: 'TRIBUTARY_INGRESS_TENANT_RATE_PER_MINUTE',
-  /** Subscriptions, accounts, keys and consumers that a tenant may have; subscriptions that may serve all tenants. */
-  subscriptionsPerTenant: 'TRIBUTARY_SUBSCRIPTIONS_PER_TENANT',
-  sharedSubscriptions: 'TRIBUTARY_SHARED_SUBSCRIPTIONS',
-  accountsPerTenant: 'TRIBUTARY_ACCOUNTS_PER_TENANT',
-  keysPerTenant: 'TRIBUTARY_KEYS_PER_TENANT',
-  consumersPerTenant: 'TRIBUTARY_CONSUMERS_PER_TENANT',
-  portalSessionsPerTenant: 'TRIBUTARY_PORTAL_SESSIONS_PER_TENANT',
-  /** Calls of a key, and of a tenant, that may wait (long poll) at the same time. */
-  apiWaitingCallsPerKey: 'TRIBUTARY_API_WAITING_CALLS_PER_KEY',
-  apiWaitingCallsPerTenant: 'TRIBUTARY_API_WAITING_CALLS_PER_TENANT',
+  ...limitKeys,
   /** Days for which the raw archive keeps provider requests. */
   rawRetentionDays: 'TRIBUTARY_RAW_RETENTION_DAYS',
   /** `true` where the raw archive locks its objects until their retention ends. */

@@ -142,18 +142,17 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
     this.live = live as IFunction;
     this.deploymentGroup = props.deployments?.of(this, live);
 
-    const { alarms, watched = ['errors'] } = props;
+    this.errorsAlarm = this.watch(props);
+  }
+
+  /** @returns The alarm on its errors, if there is one. */
+  private watch({
+    name,
+    alarms,
+    watched = ['errors'],
+  }: Pick<EngineFunctionProps<FunctionName>, 'name' | 'alarms' | 'watched'>): Alarm | undefined {
     const period = Duration.minutes(5);
     const console = `lambda/home?region=${Stack.of(this).region}#/functions/${this.lambda.functionName}?tab=monitoring`;
-    if (watched.includes('errors'))
-      this.errorsAlarm = alarms.add(this, 'ErrorsAlarm', {
-        meaning: `${name} failed repeatedly in five minutes: invocations that threw or ran out of time.`,
-        runbookEntry: `${name}-errors`,
-        console,
-        metric: this.lambda.metricErrors({ period }),
-        threshold: 5,
-        relaxedThreshold: 20,
-      });
     if (watched.includes('throttles'))
       alarms.add(this, 'ThrottlesAlarm', {
         meaning: `${name} was throttled: neither the account nor its own reservation has concurrency left for it.`,
@@ -164,6 +163,15 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
         relaxedThreshold: 10,
         periods: 2,
       });
+    if (!watched.includes('errors')) return undefined;
+    return alarms.add(this, 'ErrorsAlarm', {
+      meaning: `${name} failed repeatedly in five minutes: invocations that threw or ran out of time.`,
+      runbookEntry: `${name}-errors`,
+      console,
+      metric: this.lambda.metricErrors({ period }),
+      threshold: 5,
+      relaxedThreshold: 20,
+    });
   }
 
   /** End a gradual deployment of the function when this alarm fires. */

@@ -210,15 +210,8 @@ async function start(
   undo.push(() => watch.stop());
 
   const steering = steer({ pools, clock, servers, schedules, queueSources, watch });
-  return {
-    ...steering,
-    url: emulators.http,
-    resources: model.resources,
-    metrics,
-    clientConfig,
-    subscribers: subscribersOf(servers),
-    stop,
-  };
+  const { resources } = model;
+  return { ...steering, url: emulators.http, resources, metrics, clientConfig, stop };
 }
 
 /** The parts of a running engine that tests drive. */
@@ -238,11 +231,12 @@ function steer({
   schedules,
   queueSources,
   watch,
-}: EngineParts): Omit<LocalEngine, 'url' | 'resources' | 'metrics' | 'clientConfig' | 'subscribers' | 'stop'> {
+}: EngineParts): Omit<LocalEngine, 'url' | 'resources' | 'metrics' | 'clientConfig' | 'stop'> {
   const find = (name: string): FunctionPool => findPool(pools, name);
   return {
     alarms: () => watch.evaluate(),
     busEvents: () => servers.eventBus.events(),
+    subscribers: subscribersOf(servers),
     environment: (name) => find(name).model.environment,
     invocations: (name) => find(name).counts(),
     invoke: (name, event) => find(name).invoke(event),

@@ -38,16 +38,7 @@ export async function normalizeWebhooks(
   });
   await failUnconfirmed(ports, mappings);
   const candidates = mappings.flatMap((mapping, index) =>
-    mapping.kind === 'events'
-      ? mapping.events.map((one) => {
-          const { message, receiveCount = 1 } = deliveries[index] as RawDelivery;
-          // SQS moves a message that fails once more to the dead-letter queue.
-          const isLastTry = receiveCount >= limits.maxReceiveCount;
-          const isRetry = receiveCount > 1;
-          const parentSpanId = normalizeSpan(traceOfRequest(message.rawId));
-          return { ...one, owner: ownerOf(message), hops: message.hops, parentSpanId, isLastTry, isRetry, index };
-        })
-      : [],
+    candidatesOf(mapping, deliveries[index] as RawDelivery, index),
   );
   const fetched = candidates.filter(({ fetch }) => fetch !== undefined);
   const own = candidates.filter(({ fetch }) => fetch === undefined);
@@ -88,6 +79,17 @@ export async function normalizeWebhooks(
     const { tenant, drifts } = mapping;
     return { kind: 'mapped', publications, drifts, ...(tenant === undefined ? {} : { tenant }) };
   });
+}
+
+/** The events of one request, with the place of the request in its batch. */
+function candidatesOf(mapping: Mapping, { message, receiveCount = 1 }: RawDelivery, index: number) {
+  if (mapping.kind !== 'events') return [];
+  // SQS moves a message that fails once more to the dead-letter queue.
+  const isLastTry = receiveCount >= limits.maxReceiveCount;
+  const isRetry = receiveCount > 1;
+  const parentSpanId = normalizeSpan(traceOfRequest(message.rawId));
+  const input = { owner: ownerOf(message), hops: message.hops, parentSpanId, isLastTry, isRetry, index };
+  return mapping.events.map((one) => ({ ...one, ...input }));
 }
 
 /** Ask for the polls of all requests, each once. */

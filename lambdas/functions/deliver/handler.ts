@@ -71,18 +71,21 @@ export function createDeliverHandler(runtime: DeliverRuntime) {
         measure('latency', ports.clock.nowMs() - Date.parse(job.timestamp));
       const correlationId = traces.of(job.event);
       if (successes.has(outcome.kind) && !mayTell(correlationId)) continue;
-      attempted.push({
-        correlation_id: correlationId,
-        event: job.event,
-        subscription: job.subscription,
-        attempt: job.attempt,
-        outcome: outcome.kind,
-        ...('status' in outcome ? { status: outcome.status } : {}),
-        ...('reason' in outcome ? { reason: outcome.reason } : {}),
-      });
+      attempted.push({ correlation_id: correlationId, ...describeAttempt(job, outcome) });
     }
     if (attempted.length > 0) tell('deliveries attempted', { deliveries: attempted });
     return batch.response();
+  };
+}
+
+function describeAttempt({ event, subscription, attempt }: DeliveryJob, outcome: { readonly kind: string }): object {
+  return {
+    event,
+    subscription,
+    attempt,
+    outcome: outcome.kind,
+    ...('status' in outcome ? { status: outcome.status } : {}),
+    ...('reason' in outcome ? { reason: outcome.reason } : {}),
   };
 }
 

@@ -139,7 +139,7 @@ const providerDown: Scenario = {
     const door = await startDoor(provider);
     undo.push(
       () => provider.stop(),
-      () => void door.server.close().closeAllConnections(),
+      () => door.server.close().closeAllConnections(),
     );
     const created = await stage.call('POST', '/v1/accounts', {
       tenant: 'synced',

@@ -41,18 +41,7 @@ export function createDynamoApiKeyStore(client: DynamoDBClient, table: string): 
       );
       return rows.map(toApiKey).filter((key) => key !== undefined);
     },
-    async touch(id, at) {
-      await updateOnCondition(
-        client,
-        new UpdateItemCommand({
-          TableName: table,
-          Key: toItem({ id }),
-          UpdateExpression: 'SET lastUsedAt = :at',
-          ConditionExpression: 'attribute_exists(id) AND (attribute_not_exists(lastUsedAt) OR lastUsedAt < :at)',
-          ExpressionAttributeValues: toItem({ ':at': at }),
-        }),
-      );
-    },
+    touch: async (id, at) => void (await updateOnCondition(client, toTouch(table, id, at))),
     async create(key) {
       const put = new PutItemCommand({
         TableName: table,
@@ -80,6 +69,16 @@ export function createDynamoApiKeyStore(client: DynamoDBClient, table: string): 
         ({ portal }) => portal !== undefined,
       ),
   };
+}
+
+function toTouch(table: string, id: string, at: string): UpdateItemCommand {
+  return new UpdateItemCommand({
+    TableName: table,
+    Key: toItem({ id }),
+    UpdateExpression: 'SET lastUsedAt = :at',
+    ConditionExpression: 'attribute_exists(id) AND (attribute_not_exists(lastUsedAt) OR lastUsedAt < :at)',
+    ExpressionAttributeValues: toItem({ ':at': at }),
+  });
 }
 
 function toReplacement(
