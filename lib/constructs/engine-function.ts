@@ -99,6 +99,7 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
   /** Undefined where its errors raise no alarm. */
   readonly errorsAlarm: Alarm | undefined;
   private readonly deploymentGroup: LambdaDeploymentGroup | undefined;
+  private endsOnFailedRecords = false;
 
   constructor(scope: Construct, id: string, props: EngineFunctionProps<Name>) {
     super(scope, id);
@@ -181,7 +182,10 @@ export class EngineFunction<Name extends FunctionName = FunctionName> extends Co
 
   /** End a gradual deployment of the function when it hands too many messages back to its queue. */
   endDeploymentsOnFailedRecords(): void {
-    this.deploymentGroup?.addAlarm(failedRecordsAlarm(this, this.logGroup));
+    // A function may have several queues, and has one log.
+    if (this.deploymentGroup === undefined || this.endsOnFailedRecords) return;
+    this.endsOnFailedRecords = true;
+    this.deploymentGroup.addAlarm(failedRecordsAlarm(this, this.logGroup));
   }
 }
 

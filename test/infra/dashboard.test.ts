@@ -31,7 +31,7 @@ describe('the dashboard', () => {
   test('is there in prod and staging, and elsewhere where a deployer wants it', () => {
     expect(bodyOf(synthesize('dev'))).toBeUndefined();
     expect(bodyOf(synthesize('dev', { dashboard: 'true' }))).toBeDefined();
-    expect(bodyOf(synthesize('prod', { dashboard: false }))).toBeUndefined();
+    expect(bodyOf(synthesize('prod', { tributary: { dashboard: false } }))).toBeUndefined();
   });
 
   test('shows every alarm', () => {

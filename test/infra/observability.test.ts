@@ -5,12 +5,14 @@ import { type SynthesizedStage, synthesize } from './synthesized-stage.ts';
 
 const usual = synthesize('prod');
 const observed = synthesize('prod', {
-  tracing: 'active',
-  otlpEndpoint: 'https://otlp.example.com/v1/traces',
-  otlpHeadersParameter: '/tributary/otlp-headers',
-  traceSampleRatio: '0.1',
-  logLevel: 'warn',
-  logSampleRatio: '0.5',
+  tributary: {
+    tracing: 'active',
+    otlpEndpoint: 'https://otlp.example.com/v1/traces',
+    otlpHeadersParameter: '/tributary/otlp-headers',
+    traceSampleRatio: '0.1',
+    logLevel: 'warn',
+    logSampleRatio: '0.5',
+  },
 });
 const exporting = ['Normalize', 'Enrich', 'Poll', 'Deliver', 'Drain'];
 

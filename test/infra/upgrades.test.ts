@@ -19,7 +19,12 @@ import { cdkContext, synthesize } from './synthesized-stage.ts';
 const text = (name: string) => ({ name, type: AttributeType.STRING });
 /** A stack that is not synthesized. */
 function stackFor(stage: Stage): Stack {
-  const config = loadConfig((key) => (key === 'stage' ? stage : undefined));
+  // The canary, which is off in dev, has a log of its own.
+  const context = new Map<string, unknown>([
+    ['stage', stage],
+    ['tributary', { canary: 'on' }],
+  ]);
+  const config = loadConfig((key) => context.get(key));
   return new TributaryStack(new App({ context: cdkContext }), `Tributary-${stage}`, { config });
 }
 
