@@ -1010,6 +1010,7 @@ describe('alarms', () => {
       'PollQueueStuck',
       'RateLimited',
       'RawQueueStuck',
+      'ShadowQueueStuck',
       'SyncsLate',
       'TableThrottles',
       'VerificationFailures',
