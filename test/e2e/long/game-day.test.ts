@@ -85,3 +85,19 @@ test('every alarm of the template was raised, and every command of the runbook w
   expect(ran).toEqual(new Set(runbookCommands.map(({ text }) => text)));
   expect(ran.size).toBeGreaterThan(10);
 });
+
+test('metrics tell of the whole way, and none has a dimension that grows with tenants', () => {
+  const metrics = stage.engine.metrics.list();
+  const dimensions = new Set(metrics.flatMap((one) => Object.keys(one.dimensions)));
+  expect([...dimensions].sort()).toEqual(['integration', 'reason', 'service', 'stage']);
+  const ofService = (name: string) =>
+    [...new Set(metrics.filter((one) => one.name === name).map((one) => one.dimensions['service']))].sort();
+  expect(ofService('latency')).toEqual(expect.arrayContaining(['deliver', 'drain', 'normalize']));
+  expect(ofService('backlog-age')).toEqual(['drain']);
+  for (const name of ['sync-freshness', 'sync-lag', 'budget-left']) expect(ofService(name), name).toEqual(['poll']);
+  const failed = metrics.filter((one) => one.name === 'verification-failed');
+  const own = { service: 'ingress', stage: 'local' };
+  expect(failed.map((one) => one.dimensions)).toEqual(
+    expect.arrayContaining([own, { ...own, integration: 'github' }, { ...own, reason: 'signature-mismatch' }]),
+  );
+});
