@@ -117,12 +117,12 @@ const deadLetters: Scenario = {
     for (const name of consumers) await feed(stage, name);
     return end;
   },
-  placeholders: ({ engine }) => ({
+  placeholders: async ({ engine, subscriber }) => ({
     integration: 'github',
     id: 'acc_game',
     'begin, ISO time': new Date(engine.now() - 86_400_000).toISOString(),
     'end, ISO time': new Date(engine.now()).toISOString(),
-    subscription: 'sub_game',
+    subscription: (await subscriber({ tenant: 'game' })).id,
   }),
 };
 

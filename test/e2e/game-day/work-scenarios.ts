@@ -10,7 +10,7 @@ const gone: Scenario = {
   alarms: ['SubscriptionDisabledAlarm'],
   async provoke(stage) {
     const { url } = await webhookOf(stage);
-    const receiver = await stage.subscriber({ tenant: 'game', id: 'sub_game' });
+    const receiver = await stage.subscriber({ tenant: 'game' });
     receiver.answer((_, response) => void response.writeHead(410).end());
     await stage.github(url);
     const isDisabled = async () =>
@@ -109,7 +109,7 @@ interface Door {
 
 async function startDoor(provider: ProviderSimulator): Promise<Door> {
   const server = createServer((request, response) => {
-    if (!door.isOpen) return void response.writeHead(503).end();
+    if (!door.isOpen) return void response.writeHead(500).end();
     const headers = Object.fromEntries(
       Object.entries(request.headers).flatMap(([name, value]) =>
         typeof value === 'string' && !/^(host|connection)$/.test(name) ? [[name, value]] : [],
