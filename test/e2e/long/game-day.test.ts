@@ -91,7 +91,7 @@ test('metrics tell of the whole way, and none has a dimension that grows with te
   const dimensions = new Set(metrics.flatMap((one) => Object.keys(one.dimensions)));
   expect([...dimensions].sort()).toEqual(['integration', 'reason', 'service', 'stage']);
   const ofService = (name: string) =>
-    [...new Set(metrics.filter((one) => one.name === name).map((one) => one.dimensions['service']))].sort();
+    [...new Set(metrics.flatMap((one) => (one.name === name ? (one.dimensions['service'] ?? []) : [])))].toSorted();
   expect(ofService('latency')).toEqual(expect.arrayContaining(['deliver', 'drain', 'normalize']));
   expect(ofService('backlog-age')).toEqual(['drain']);
   for (const name of ['sync-freshness', 'sync-lag', 'budget-left']) expect(ofService(name), name).toEqual(['poll']);
