@@ -1,5 +1,5 @@
 import { DomainName, IpAddressType, SecurityPolicy } from 'aws-cdk-lib/aws-apigatewayv2';
-import { Certificate, CertificateValidation } from 'aws-cdk-lib/aws-certificatemanager';
+import { Certificate, CertificateValidation, type ICertificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { AaaaRecord, ARecord, type IHostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53';
 import { ApiGatewayv2DomainProperties } from 'aws-cdk-lib/aws-route53-targets';
 import { Bucket } from 'aws-cdk-lib/aws-s3';
@@ -37,15 +37,17 @@ export interface ApiDomainProps {
  */
 export class ApiDomain extends Construct {
   readonly domainName: DomainName;
+  readonly certificate: ICertificate;
   readonly url: string;
 
   constructor(scope: Construct, id: string, props: ApiDomainProps) {
     super(scope, id);
     const { domainName, zone, ipAddressType } = props;
     this.url = `https://${domainName}`;
+    this.certificate = this.certificateOf(props);
     this.domainName = new DomainName(this, 'Name', {
       domainName,
-      certificate: this.certificateOf(props),
+      certificate: this.certificate,
       securityPolicy: SecurityPolicy.TLS_1_2,
       ipAddressType,
       ...(props.truststore === undefined ? {} : { mtls: this.authoritiesIn(props.truststore) }),
@@ -64,7 +66,7 @@ export class ApiDomain extends Construct {
     return this.domainName.regionalDomainName;
   }
 
-  private certificateOf({ domainName, certificateArn, zone }: ApiDomainProps) {
+  private certificateOf({ domainName, certificateArn, zone }: ApiDomainProps): ICertificate {
     if (certificateArn !== undefined) return Certificate.fromCertificateArn(this, 'Certificate', certificateArn);
     return new Certificate(this, 'Certificate', { domainName, validation: CertificateValidation.fromDns(zone) });
   }

@@ -1,14 +1,20 @@
 import { Duration, Stack } from 'aws-cdk-lib';
 import type { ICertificate } from 'aws-cdk-lib/aws-certificatemanager';
 import type { Alarm } from 'aws-cdk-lib/aws-cloudwatch';
+import type { Construct } from 'constructs';
 import type { EngineBuilder } from './engine-builder.ts';
 
 /** ACM renews 60 days before the end, and tries again each day: a certificate with so few days left needs a person. */
 const leastDays = 30;
 
-/** An alarm on the certificate of a custom domain. ACM tells its days twice a day. */
+/**
+ * An alarm on the certificate of a custom domain. ACM tells its days twice a day.
+ *
+ * @param scope - The domain.
+ */
 export function addCertificateAlarm(
-  { scope, alarms }: Pick<EngineBuilder, 'scope' | 'alarms'>,
+  scope: Construct,
+  { alarms }: Pick<EngineBuilder, 'alarms'>,
   certificate: ICertificate,
 ): Alarm {
   return alarms.add(scope, 'CertificateExpiryAlarm', {

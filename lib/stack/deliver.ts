@@ -86,7 +86,7 @@ function endpointAlarms({ scope, alarms, config }: EngineBuilder): void {
     service,
     engineMetric(config, service, note, { statistic: 'Sum', period }),
   ]);
-  alarms.add(scope, 'SubscriptionDisabledAlarm', {
+  alarms.addTrend(scope, 'SubscriptionDisabledAlarm', {
     meaning: 'A subscription was disabled: its endpoint only failed, or said that it is gone.',
     runbookEntry: 'subscription-disabled',
     metric: sumOf(Object.fromEntries(counted), note, period),

@@ -3,6 +3,7 @@ import { type HttpApi, IpAddressType } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HostedZone, type IHostedZone } from 'aws-cdk-lib/aws-route53';
 import { ApiDomain } from '../constructs/api-domain.ts';
 import { PublicHttpApi } from '../constructs/public-http-api.ts';
+import { addCertificateAlarm } from './certificate-alarm.ts';
 import type { EngineBuilder } from './engine-builder.ts';
 
 /** The HTTP APIs of the stack, and the origins under which callers and providers reach them. */
@@ -79,13 +80,15 @@ function httpApiOf(
 }
 
 function domainOf(
-  { scope, config }: EngineBuilder,
+  builder: EngineBuilder,
   id: string,
   api: PublicHttpApi,
   props: Omit<ConstructorParameters<typeof ApiDomain>[2], 'ipAddressType'>,
 ): string {
+  const { scope, config } = builder;
   const domain = new ApiDomain(scope, id, { ...props, ipAddressType: ipAddressTypes[config.ipAddressType] });
   api.answerAt(domain);
+  addCertificateAlarm(domain, builder, domain.certificate);
   if (props.zone === undefined)
     new CfnOutput(scope, `${id}Target`, {
       value: domain.target,

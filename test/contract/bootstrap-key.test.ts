@@ -58,7 +58,7 @@ test('the first key may do everything, is shown once, and is in the audit withou
   });
   const { id, secret } = readApiKey(shown.key) ?? {};
   const stored = await keys.find('first');
-  expect([id, stacks]).toEqual(['first', ['prod']]);
+  expect([id, stacks]).toEqual(['first', ['Tributary-prod']]);
   expect(stored).toMatchObject({ tenant: null, scopes: ['admin'], expiresAtMs: Date.parse('2026-12-21T12:00:00Z') });
   expect(findSecret(stored?.secrets ?? [], secret ?? '', nowMs)).toBeDefined();
   const entries = await audit.list({
@@ -103,5 +103,7 @@ test.each([
 test('a stack of an older version is named as such', async () => {
   const { exitCode, output } = await (await deployed(['AuditBucket'])).run();
   expect(exitCode).toBe(2);
-  expect(output).toContain('The stack has no output AuditBucket: deploy this version first.');
+  expect(output).toContain(
+    'The stack does not have one output AuditBucket: deploy this version first, or name the stack of one engine.',
+  );
 });

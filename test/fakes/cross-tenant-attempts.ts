@@ -63,7 +63,7 @@ const harmless = new Set(
     'timeout_seconds filter fields include_previous encrypt batch transform envelope schema_versions secrets credentials capture',
     'scopes expires_at rate_per_minute overlap_seconds grant_type scope expires_in mode dry_run catch_up simulate type',
     'resource ttl_seconds release retention canary delivery shadow_url client_secret client shared_contexts description metadata',
-    'base_url share syncs return_url updated_since body address refresh_url origins status attempt',
+    'base_url share syncs return_url updated_since body address refresh_url origins status attempt allowed_ranges correlation_id',
     'integration_name every between cron time_zone emit reconcile snapshot max_missing confirm',
   ].flatMap((names) => names.split(' ')),
 );
@@ -105,6 +105,7 @@ function valuesOfParameter(place: string, things: TenantThings): readonly string
     case '/v1/accounts/{id}/proxy/{path}':
       return ['employees'];
     case '/v1/integrations/{integration}':
+    case '/v1/integrations/{integration}/canary':
     case '/v1/schemas/{model}':
     case '/v1/schemas/{model}/{plural}':
       return [];

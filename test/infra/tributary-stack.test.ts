@@ -1011,6 +1011,7 @@ describe('alarms', () => {
       'RateLimited',
       'RawQueueStuck',
       'ShadowQueueStuck',
+      'SubscriptionDisabled',
       'SyncsLate',
       'TableThrottles',
       'VerificationFailures',
@@ -1021,7 +1022,8 @@ describe('alarms', () => {
   });
 
   test('both sending functions count subscription-disabled', () => {
-    const { Metrics } = resourceNamed('AWS::CloudWatch::Alarm', /^SubscriptionDisabledAlarm/).Properties;
+    const alarm = alarms.find(([id]) => id.startsWith('SubscriptionDisabledAlarm'))?.[1];
+    const Metrics = alarm?.Properties['Metrics'];
     const counted = Metrics.flatMap(({ MetricStat }: Resource['Properties']) =>
       MetricStat === undefined ? [] : [[MetricStat.Metric.MetricName, MetricStat.Metric.Dimensions]],
     );
@@ -1030,7 +1032,7 @@ describe('alarms', () => {
         'subscription-disabled',
         [
           { Name: 'service', Value: service },
-          { Name: 'stage', Value: 'dev' },
+          { Name: 'stage', Value: 'prod' },
         ],
       ]),
     );

@@ -2,6 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSEvent } from 'aws-lambda';
 import { expect, test } from 'vitest';
 import { prepareResources, type ResourceSchema } from '../../../lambdas/engine/mapping/check-resource.ts';
+import { traceOfRequest } from '../../../lambdas/engine/trace/trace-ids.ts';
 import { createNormalizationCounter } from '../../../lambdas/flows/normalize/count-normalizations.ts';
 import type { NormalizePorts } from '../../../lambdas/flows/normalize/normalization.ts';
 import { createNormalizeHandler } from '../../../lambdas/functions/normalize/handler.ts';
@@ -78,7 +79,14 @@ test('an event that does not match its schema is published, counted, and logged 
   expect(warnings).toEqual([
     [
       'data does not fit the schema of its resource',
-      { rawId: 'raw_0', integration: 'staff', resource: 'hris/employees', path: 'name', expected: 'no such property' },
+      {
+        correlation_id: traceOfRequest('raw_0'),
+        rawId: 'raw_0',
+        integration: 'staff',
+        resource: 'hris/employees',
+        path: 'name',
+        expected: 'no such property',
+      },
       { values: { 'schema-drift': 1 }, dimensions: { integration: 'staff' }, by: [['integration']] },
     ],
   ]);

@@ -196,6 +196,7 @@ test('every operation is tried, except those that name no object of a tenant', (
       // Integrations belong to no tenant; only keys of all tenants may change them.
       'configureIntegration',
       'getIntegration',
+      'getCanary',
       'getCaller',
     ].sort(),
   );
