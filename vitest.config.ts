@@ -50,7 +50,7 @@ export default defineConfig(({ mode }) => {
         // These measure, or load the machine: one at a time.
         ...(isExploring ? [booted('e2e/long', 3, { testTimeout: 60_000 })] : []),
         // Packs the library, and installs it in the example app.
-        ...(isExploring ? [level('package', { testTimeout: 60_000, sequence: { groupOrder: 3 } })] : []),
+        ...(isExploring ? [level('package', { testTimeout: 60_000, maxWorkers: 1, sequence: { groupOrder: 5 } })] : []),
         // A sample takes minutes.
         booted('faults', 4, { testTimeout: 600_000 }),
       ],

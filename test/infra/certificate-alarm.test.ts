@@ -9,7 +9,7 @@ test('a certificate raises an alarm 30 days before its end, and none while ACM h
   const scope = new Stack(new App(), 'Test');
   const alarms = new OperatorAlarms(scope, 'Alarms', { removalPolicy: RemovalPolicy.DESTROY });
   const certificate = new Certificate(scope, 'Certificate', { domainName: 'hooks.example.com' });
-  const alarm = addCertificateAlarm({ scope, alarms }, certificate);
+  const alarm = addCertificateAlarm(scope, { alarms }, certificate);
   Template.fromStack(scope).hasResourceProperties('AWS::CloudWatch::Alarm', {
     Namespace: 'AWS/CertificateManager',
     MetricName: 'DaysToExpiry',
