@@ -559,6 +559,7 @@ describe('the URL for all accounts of an integration', () => {
       client_id: null,
       redirect_uri: `${engine.url}/connect/intercom/callback`,
       secret_names: ['signing_secret'],
+      allowed_ranges: [],
       webhook_url: `${engine.url}/in/intercom`,
     });
     const receiver = await subscriber({ tenant: 'bob' });

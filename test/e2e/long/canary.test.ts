@@ -1,8 +1,8 @@
 import { DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { expect, test } from 'vitest';
-import { canary } from '../../lambdas/contracts/canary.ts';
-import { environmentKeys } from '../../lambdas/contracts/environment.ts';
-import { useRunningEngine } from './running-engine.ts';
+import { canary } from '../../../lambdas/contracts/canary.ts';
+import { environmentKeys } from '../../../lambdas/contracts/environment.ts';
+import { useRunningEngine } from '../running-engine.ts';
 
 const running = useRunningEngine({ canary: 'on' });
 const minute = 60_000;
@@ -13,11 +13,16 @@ async function pass(minutes: number): Promise<void> {
   const { engine } = running();
   for (let passed = 0; passed < minutes; passed += 1) {
     await engine.advanceClock(minute);
-    await expect.poll(() => engine.isAtWork()).toBe(false);
+    await expect.poll(() => engine.isAtWork(), { timeout: 30_000 }).toBe(false);
   }
 }
 
-test('the canary sees its own events at both ends, and fails while its callbacks do not arrive', async () => {
+/** The state of one of the canary's alarms, as CloudWatch would evaluate it. */
+async function stateOf(path: string): Promise<string | undefined> {
+  return (await running().engine.alarms()).find(({ alarm }) => alarm.path === path)?.state;
+}
+
+test('the canary sees its own events at both ends, and raises its alarm while its callbacks do not arrive', async () => {
   const { engine, call } = running();
   const healthy = () => engine.metrics.list().find(({ name }) => name === 'canary-latency')?.samples ?? 0;
   const failing = () => engine.metrics.sum('heartbeat-missing', run);
@@ -30,12 +35,19 @@ test('the canary sees its own events at both ends, and fails while its callbacks
     new Set(['webhook', 'poll']),
   );
 
+  expect([await stateOf('CanaryFailingAlarm'), await stateOf('CanarySlowAlarm')]).toEqual(['OK', 'OK']);
+
   const [subscription] = (await call('GET', `/v1/subscriptions?tenant=${canary.tenant}`)).body.data;
   const before = healthy();
   await call('PATCH', `/v1/subscriptions/${subscription.id}`, { resources: ['hris/*'] });
-  await pass(10);
+  await pass(25);
   expect(healthy() - before).toBeLessThanOrEqual(1);
-  expect(failing()).toBeGreaterThanOrEqual(1);
+  expect(failing()).toBeGreaterThanOrEqual(3);
+  expect(await stateOf('CanaryFailingAlarm')).toBe('ALARM');
+
+  await call('PATCH', `/v1/subscriptions/${subscription.id}`, { resources: [] });
+  await pass(15);
+  expect(await stateOf('CanaryFailingAlarm')).toBe('OK');
 });
 
 test('fails when a stranger posts to the canary, or reads another way than its provider’s', async () => {
