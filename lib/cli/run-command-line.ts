@@ -8,6 +8,7 @@ import {
 } from './command.ts';
 import { bootstrapKeyCommand } from './commands/bootstrap-key.ts';
 import { callCommand } from './commands/call-provider.ts';
+import { checkSubscriberCommand } from './commands/check-subscriber.ts';
 import { connectCommand } from './commands/connect-account.ts';
 import { collisionsCommand } from './commands/list-collisions.ts';
 import { listenCommand } from './commands/listen-events.ts';
@@ -34,6 +35,7 @@ const commands: readonly Command[] = [
   connectCommand,
   syncCommand,
   listenCommand,
+  checkSubscriberCommand,
   replayCommand,
   redriveCommand,
   reprocessCommand,

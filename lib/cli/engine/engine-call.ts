@@ -29,8 +29,8 @@ export interface EngineRequest {
 
 export type EngineAnswer =
   | { readonly kind: 'answered'; readonly url: string; readonly status: number; readonly body: unknown }
-  /** `isPassing`: the same call may succeed later. */
-  | { readonly kind: 'refused'; readonly error: string; readonly isPassing: boolean };
+  /** `isPassing`: the same call may succeed later. Without a `status`, nothing answered. */
+  | { readonly kind: 'refused'; readonly error: string; readonly isPassing: boolean; readonly status?: number };
 
 /** Whether a text is an absolute http or https URL. */
 export function isWebUrl(url: string): boolean {
@@ -74,6 +74,7 @@ export async function callEngine(
     kind: 'refused',
     error: `${url} answered ${status}${problemOf(answer)}`,
     isPassing: status === 429 || status >= 500,
+    status,
   };
 }
 

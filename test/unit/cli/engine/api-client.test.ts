@@ -139,6 +139,7 @@ test.each([
       kind: 'refused',
       error: `https://api.example/v1/deliveries/dlv_1 answered ${status}${message}`,
       isPassing,
+      status,
     });
   },
 );
