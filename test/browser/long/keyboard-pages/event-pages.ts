@@ -23,7 +23,7 @@ export const eventPages: readonly KeyboardPage[] = [
     names: {
       link: [/^\d$/, /^acc_/, events],
       button: ['Pause'],
-      field: ['Types', 'Resources', 'Integrations', 'Accounts', 'Origins', 'Record id', 'Since'],
+      field: ['Types', 'Resources', 'Integrations', 'Accounts', 'Origins', 'Record id', 'Correlation id', 'Since'],
       region: ['Events'],
     },
     actions: {

@@ -2,6 +2,12 @@ import { filtered, type KeyboardPage } from '../keyboard-steps.ts';
 
 const retention = { field: [/^Days to keep events/, /^Days to keep requests/], button: ['Close', 'Cancel', 'Change'] };
 
+const deliveryFields = {
+  choice: ['How new events reach the tenant'],
+  field: ['URL of the second endpoint'],
+  button: ['Close', 'Cancel', 'Change'],
+};
+
 /** Tenants and the audit. */
 export const governancePages: readonly KeyboardPage[] = [
   {
@@ -19,7 +25,10 @@ export const governancePages: readonly KeyboardPage[] = [
   },
   {
     path: () => '/tenants/acme',
-    names: { link: ['All tenants'], button: ['Change the retention', 'Export', 'Erase all data'] },
+    names: {
+      link: ['All tenants'],
+      button: ['Change the retention', 'Change the delivery', 'Export', 'Erase all data'],
+    },
     actions: {
       'retention, after a fault': async (user) => {
         await user.hands.push('Change the retention');
@@ -33,6 +42,21 @@ export const governancePages: readonly KeyboardPage[] = [
         await user.hands.sees('The retention has been changed.');
         await user.hands.isAt('button', 'Change the retention');
       },
+      'delivery, after a fault': async (user) => {
+        await user.hands.push('Change the delivery');
+        await user.examine('Change the delivery', deliveryFields);
+        await user.hands.choose(
+          'How new events reach the tenant',
+          'Callbacks and feed, and a copy of each new callback to a second endpoint',
+        );
+        await user.hands.press('Enter');
+        await user.hands.isRefused('URL of the second endpoint');
+        await user.hands.choose('How new events reach the tenant', 'Callbacks and feed');
+        await user.hands.press('Enter');
+        await user.hands.closed();
+        await user.hands.sees(/^The delivery has been changed/);
+        await user.hands.isAt('button', 'Change the delivery');
+      },
       export: async ({ hands }) => {
         await hands.push('Export');
         await hands.sees(/^Done: \d+ objects/);
@@ -45,7 +69,10 @@ export const governancePages: readonly KeyboardPage[] = [
   },
   {
     path: () => '/tenants/doomed',
-    names: { link: ['All tenants'], button: ['Change the retention', 'Export', 'Erase all data'] },
+    names: {
+      link: ['All tenants'],
+      button: ['Change the retention', 'Change the delivery', 'Export', 'Erase all data'],
+    },
     actions: {
       erase: async (user) => {
         const { hands } = user;

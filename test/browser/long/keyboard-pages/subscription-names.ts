@@ -25,7 +25,15 @@ export const subscriptionForm = {
     'Latest attempt, in seconds after the first',
     'Disable after so many seconds of failures only',
   ],
-  choice: [...shapingFields.choice, 'Former values', 'Authentication', 'Client certificate', 'Signatures', 'Order'],
+  choice: [
+    'Send events to',
+    ...shapingFields.choice,
+    'Former values',
+    'Authentication',
+    'Client certificate',
+    'Signatures',
+    'Order',
+  ],
   check: ['Send several events in one request'],
   disclosure: [
     'Choose from what is known',
