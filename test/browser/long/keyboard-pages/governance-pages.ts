@@ -51,7 +51,7 @@ export const governancePages: readonly KeyboardPage[] = [
         );
         await user.hands.press('Enter');
         await user.hands.isRefused('URL of the second endpoint');
-        await user.hands.choose('How new events reach the tenant', 'Callbacks and feed');
+        await user.hands.choose('How new events reach the tenant', 'Callbacks only');
         await user.hands.press('Enter');
         await user.hands.closed();
         await user.hands.sees(/^The delivery has been changed/);
