@@ -139,7 +139,9 @@ export function readFunctionUrl({ resources, invocations, faults }: SourceContex
   const [url, ...more] = resources.ofType('AWS::Lambda::Url');
   for (const { logicalId } of more) faults.push(`${logicalId}: a second function URL; the local runner serves one`);
   if (url === undefined) return undefined;
-  return invocations.find(url.logicalId, url.properties.TargetFunctionArn, '*')?.function;
+  const { TargetFunctionArn: functionArn, Qualifier: qualifier } = url.properties;
+  const target = qualifier === undefined ? functionArn : `${functionArn}:${qualifier}`;
+  return invocations.find(url.logicalId, target, '*')?.function;
 }
 
 type InvocationCheck = ReturnType<typeof createInvocationCheck>;

@@ -164,6 +164,28 @@ test('fails when a source may invoke the function, but not the alias that it nam
   );
 });
 
+test('a function URL of an alias needs the permission of that alias', () => {
+  const withUrl = (permitted: string) => ({
+    ...aliased({ Ref: 'Live' }),
+    Url: {
+      Type: 'AWS::Lambda::Url',
+      Properties: { TargetFunctionArn: { Ref: 'F' }, Qualifier: 'live', AuthType: 'NONE' },
+      DependsOn: 'Live',
+    },
+    Public: {
+      Type: 'AWS::Lambda::Permission',
+      Properties: {
+        Action: 'lambda:InvokeFunctionUrl',
+        FunctionName: { Ref: permitted },
+        Principal: '*',
+        FunctionUrlAuthType: 'NONE',
+      },
+    },
+  });
+  expect(read(withUrl('Live')).functionUrl).toMatchObject({ logicalId: 'F' });
+  expect(() => read(withUrl('F'))).toThrow(/the alias live of F has no AWS::Lambda::Permission for \*/);
+});
+
 test('fails when a source has no function, or lacks the permission that AWS requires', () => {
   const { Permission: _permission, ...api } = httpApiTo('F');
   expect(() => read({ F: lambda(), ...api })).toThrow(/F has no AWS::Lambda::Permission for apigateway.amazonaws.com/);
