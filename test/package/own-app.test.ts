@@ -91,7 +91,7 @@ test('fails when the app gives a setting that does not exist', () => {
 }, 120_000);
 
 test('the example app synthesizes, and its own tests pass', () => {
-  const report = run('--test', 'test/orders-stack.test.ts');
+  const report = run('--test', '--test-reporter=tap', 'test/orders-stack.test.ts');
   expect(report).toMatch(/^# fail 0$/m);
   const [, passed = '0'] = /^# pass (\d+)$/m.exec(report) ?? [];
   expect(Number(passed)).toBe(

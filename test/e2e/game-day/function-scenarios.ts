@@ -22,10 +22,23 @@ const messages = {
     },
   },
   drain: { queue: 'DrainQueue/Queue', body: { kind: 'drain', subscription: 'sub_gone', scope: 'game' } },
+  shadow: {
+    queue: 'ShadowQueue/Queue',
+    body: {
+      kind: 'shadow',
+      tenant: 'game',
+      scope: 'game',
+      subscription: 'sub_gone',
+      events: [{ id: 'evt_gone', sequence: 1 }],
+    },
+  },
   govern: { queue: 'GovernanceQueue/Queue', body: { kind: 'erase', tenant: 'gone', erasure: 'erasure_gone' } },
 } as const;
 
 type Consumer = 'normalize' | keyof typeof messages;
+
+/** The function that takes the input: copies for second endpoints are sent by drain. */
+const functionOf = (name: Consumer): string => (name === 'shadow' ? 'drain' : name);
 
 /** Give a function one input: a webhook, or a message. */
 async function feed(stage: Stage, name: Consumer): Promise<void> {
@@ -107,12 +120,14 @@ const consumers: readonly Consumer[] = ['normalize', ...(Object.keys(messages) a
 
 /** No function that a queue invokes can reach its tables, until its messages have failed eight times. */
 const deadLetters: Scenario = {
-  alarms: ['Raw', 'Enrich', 'Poll', 'Delivery', 'Drain', 'Governance'].map((id) => `${id}Queue/DeadLettersAlarm`),
+  alarms: ['Raw', 'Enrich', 'Poll', 'Delivery', 'Drain', 'Shadow', 'Governance'].map(
+    (id) => `${id}Queue/DeadLettersAlarm`,
+  ),
   stepMinutes: 10,
   async provoke(stage) {
     await webhookOf(stage);
     const end = stage.faults.begin(({ caller, service }) =>
-      service === 'dynamodb' && (consumers as readonly string[]).includes(caller) ? { kind: 'refused' } : undefined,
+      service === 'dynamodb' && consumers.map(functionOf).includes(caller) ? { kind: 'refused' } : undefined,
     );
     for (const name of consumers) await feed(stage, name);
     return end;
@@ -128,18 +143,16 @@ const deadLetters: Scenario = {
 
 /** The pollers of Lambda get no messages: the concurrency of the account is used up by others. */
 const stuck: Scenario = {
-  alarms: ['Raw', 'Enrich', 'Poll', 'Delivery', 'Drain'].map((id) => `${id}Queue/StuckAlarm`),
+  alarms: ['Raw', 'Enrich', 'Poll', 'Delivery', 'Drain', 'Shadow'].map((id) => `${id}Queue/StuckAlarm`),
   async provoke(stage) {
     const names = consumers.filter((name) => name !== 'govern');
     const end = stopReceiving(stage);
     // The receive that is open has passed already: it takes one message more.
-    await Promise.all(
-      names.map(async (name) => {
-        const before = stage.invoked(name);
-        await feed(stage, name);
-        await waitUntil(() => stage.invoked(name) > before, `${name} takes the last message`);
-      }),
-    );
+    for (const name of names) {
+      const before = stage.invoked(functionOf(name));
+      await feed(stage, name);
+      await waitUntil(() => stage.invoked(functionOf(name)) > before, `${name} takes the last message`);
+    }
     for (const name of names) await feed(stage, name);
     await stage.goOn(26);
     return end;
