@@ -1,23 +1,24 @@
 /**
- * The soak: minutes of steady traffic at half the rate that the engine sustains. Chaos strikes every request to AWS and
- * every callback, both while that rate is measured and afterwards. `npm run test:soak [-- --minutes 5]`
+ * The soak: minutes of steady webhooks at half the rate that the engine sustains, beside an account whose records are
+ * read and polled. Chaos strikes every request to AWS and every callback, both while that rate is measured and
+ * afterwards. `npm run test:soak [-- --minutes 10]`
  *
- * It passes if every acknowledged event reaches its subscriber, unaltered and always under the same id; if inputs equal
- * the sum of outcomes; and if memory does not grow after the first minute.
+ * It passes if every acknowledged event reaches its subscriber, unaltered and always under the same id; if the last
+ * event of every polled record is what its provider has; if inputs equal the sum of outcomes; and if memory does not
+ * grow after the first minute.
  */
 /* oxlint-disable no-console -- it is a command line */
 import { createHmac } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { parseArgs } from 'node:util';
-import { Webhook } from 'standardwebhooks';
 import { localAdminKey, seedApiKey } from '../../lib/local/admin-key.ts';
 import { startLocalEngine } from '../../lib/local/engine.ts';
 import { createChaos, defaultChaosRates } from '../../lib/local/faults/chaos.ts';
 import { startSteadyTraffic } from '../../lib/local/simulators/steady-traffic.ts';
 import { removeSharedAssembly, sharedAssembly } from '../bench/shared-assembly.ts';
+import { type SoakCrm, startSoakCrm } from './soak-crm.ts';
+import { type CalledBack, startSoakSubscriber } from './soak-subscriber.ts';
 
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '5' } } });
+const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' } } });
 const soakMs = Number(values.minutes) * 60_000;
 /** Events sent before the measurement, and events measured. */
 const warmUpEvents = 1_000;
@@ -43,7 +44,6 @@ interface Seen {
 
 const seen = new Map<string, Seen>();
 const wrong: string[] = [];
-let webhook: Webhook | undefined;
 let bursts = 0;
 let onArrival: (recordId: string) => void = () => {};
 
@@ -61,57 +61,34 @@ const subscriberRates = { ...rates, throttled: 0.05 };
 const subscriberChaos = createChaos(subscriberRates, Math.random);
 let isOver = false;
 
-/** A subscriber that verifies and compares each event, and that chaos makes fail and wait. */
-async function take(request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const body = Buffer.concat(await request.toArray()).toString();
-  const fault = isOver ? undefined : subscriberChaos.strike();
-  if (fault?.kind === 'delayed') await pause(fault.delayMs);
-  if (fault?.kind === 'refused') return void response.writeHead(500).end();
-  if (fault?.kind === 'throttled') return void response.writeHead(429, { 'retry-after': '1' }).end();
-  try {
-    const event = signed(body, request.headers as Record<string, string>);
-    const record = String(event['record_id']);
-    const data = event['data'] as Record<string, unknown>;
-    if (data['id'] !== record || data['name'] !== record) wrong.push(`altered: ${body.slice(0, 300)}`);
-    const one = seen.get(record) ?? { ids: new Set<string>(), posts: 0 };
-    one.ids.add(String(event['id']));
-    one.posts += 1;
-    seen.set(record, one);
-    onArrival(record);
-  } catch (error) {
-    wrong.push(`not verified: ${String(error)}`);
-  }
-  if (fault?.kind === 'answer-lost') return void response.destroy();
-  response.writeHead(204).end();
+const strike = () => (isOver ? undefined : subscriberChaos.strike());
+
+/** Compare an event with what was sent. */
+function take(event: CalledBack): void {
+  const record = String(event['record_id']);
+  const data = event['data'] as CalledBack;
+  if (data['id'] !== record || data['name'] !== record) wrong.push(`altered: ${JSON.stringify(event).slice(0, 300)}`);
+  const one = seen.get(record) ?? { ids: new Set<string>(), posts: 0 };
+  one.ids.add(String(event['id']));
+  one.posts += 1;
+  seen.set(record, one);
+  onArrival(record);
 }
 
-/** @throws {Error} when the signature does not verify. */
-function signed(body: string, headers: Readonly<Record<string, string>>): Record<string, unknown> {
-  if (webhook === undefined) throw new Error('the subscription does not exist yet');
-  if (!isOver) return webhook.verify(body, headers) as Record<string, unknown>;
-  // The library compares the time with this process's clock, but the engine's clock has been advanced by now.
-  const { 'webhook-id': id = '', 'webhook-timestamp': seconds, 'webhook-signature': signatures = '' } = headers;
-  if (!signatures.split(' ').includes(webhook.sign(id, new Date(Number(seconds) * 1000), body)))
-    throw new Error('the signature does not match');
-  return JSON.parse(body) as Record<string, unknown>;
-}
-
-const server = createServer((request, response) => void take(request, response));
-server.keepAliveTimeout = 60_000;
-await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-
+const subscriber = await startSoakSubscriber(strike, take);
+let crm: SoakCrm | undefined;
+let failures: string[] = [];
 const engine = await startLocalEngine({
   ...(await sharedAssembly()),
   port: 0,
   judgeCall: (call) => (isOver ? undefined : chaos.judge(call)),
 });
-let failures: string[] = [];
 try {
   failures = await soak();
 } finally {
+  await crm?.stop();
   await engine.stop();
-  server.closeAllConnections();
-  server.close();
+  subscriber.stop();
   await removeSharedAssembly();
 }
 for (const failure of failures) console.log(`VIOLATION ${failure}`);
@@ -128,10 +105,17 @@ async function soak(): Promise<string[]> {
   const url = String(accounts['webhook_url']);
   const subscription = await call('POST', '/v1/subscriptions', {
     tenant: 'soak',
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    url: subscriber.url,
     concurrency: 50,
   });
-  webhook = new Webhook(String(subscription['secret']));
+  subscriber.trust(String(subscription['secret']));
+  const violations: string[] = [];
+  const check = (holds: boolean, what: string) => {
+    console.log(`${holds ? 'ok  ' : 'FAIL'} ${what}`);
+    if (!holds) violations.push(what);
+  };
+
+  crm = await startSoakCrm({ call, nowMs: () => engine.now(), until, readFeed, check }, strike);
 
   await burst(url, warmUpEvents, 1);
   console.log(
@@ -155,10 +139,12 @@ async function soak(): Promise<string[]> {
     const { accepted, resent, arrived, repeated, oldestSeconds } = traffic.report();
     console.log(
       `${Math.round((performance.now() - startedMs) / 1000)} s: ${accepted} accepted, ${resent} sent again, ${arrived} arrived, ` +
-        `${repeated} repeated, oldest in flight ${oldestSeconds} s, ${rssMb.at(-1)?.toFixed(0)} MB`,
+        `${repeated} repeated, oldest in flight ${oldestSeconds} s, ${rssMb.at(-1)?.toFixed(0)} MB; ${crm.report()}`,
     );
   }
   traffic.stop();
+  crm.endChanges();
+  subscriber.expectOtherTimes();
   isOver = true;
   console.log(
     `chaos has struck: ${JSON.stringify(chaos.counts())}, callbacks: ${JSON.stringify(subscriberChaos.counts())}`,
@@ -170,14 +156,12 @@ async function soak(): Promise<string[]> {
     if (seen.size >= before + traffic.report().accepted) break;
     await engine.advanceClock(stepMs);
   }
-  const feed = await readFeed();
+  const feed = await readFeed('soak');
   const records = new Set(feed.map((event) => String(event['record_id'])));
   const { accepted, arrived, repeated } = traffic.report();
-  const violations = [...wrong];
-  const check = (holds: boolean, what: string) => {
-    console.log(`${holds ? 'ok  ' : 'FAIL'} ${what}`);
-    if (!holds) violations.push(what);
-  };
+  const polled = await crm.verify();
+  const unlike = [...wrong, ...subscriber.wrong, ...crm.wrong];
+  check(unlike.length === 0, `${unlike.length} callbacks altered or not verified`);
   check(feed.length === records.size, `${feed.length} events in the feed, of ${records.size} records`);
   check(
     feed.every(({ sequence }, index) => index === 0 || Number(sequence) > Number(feed[index - 1]?.['sequence'])),
@@ -194,18 +178,35 @@ async function soak(): Promise<string[]> {
   );
   const sum = (service: string, ...names: readonly string[]) =>
     names.reduce((total, name) => total + engine.metrics.sum(name, { service }), 0);
-  const ended =
-    sum('deliver', 'delivered', 'filtered', 'dead-lettered') + sum('drain', 'delivered', 'filtered', 'dead-lettered');
-  check(
-    sum('normalize', 'mapped') >= before + accepted,
-    `${before + accepted} requests accepted, ${sum('normalize', 'mapped')} counted as mapped (again if delivered again)`,
-  );
-  check(
-    sum('normalize', 'published') >= records.size,
-    `${records.size} events stored, ${sum('normalize', 'published')} counted as published`,
-  );
-  check(ended >= records.size, `${records.size} deliveries, ${ended} counted as ended`);
-  check(sum('normalize', 'dead-lettered', 'unrouted') + sum('deliver', 'dead-lettered') === 0, 'no dead letters');
+  const settled = before + accepted + crm.accepted();
+  const published = records.size + polled;
+  const outcomes = [
+    { what: 'requests accepted', inputs: settled, counted: sum('normalize', 'mapped'), by: 'mapped' },
+    {
+      what: 'thin events',
+      inputs: sum('normalize', 'enriching'),
+      counted: sum('enrich', 'published', 'duplicate', 'stale', 'unchanged', 'refused', 'coalesced'),
+      by: 'ended',
+    },
+    {
+      what: 'events stored',
+      inputs: published,
+      counted: sum('normalize', 'published') + sum('enrich', 'published') + sum('poll', 'published'),
+      by: 'published',
+    },
+    {
+      what: 'deliveries',
+      inputs: published,
+      counted:
+        sum('deliver', 'delivered', 'filtered', 'dead-lettered') +
+        sum('drain', 'delivered', 'filtered', 'dead-lettered'),
+      by: 'ended',
+    },
+  ];
+  for (const { what, inputs, counted, by } of outcomes)
+    check(counted >= inputs, `${inputs} ${what}, ${counted} counted as ${by} (again if received again)`);
+  const dead = sum('normalize', 'dead-lettered', 'unrouted') + sum('deliver', 'dead-lettered');
+  check(dead + sum('enrich', 'dead-lettered') + sum('poll', 'dead-lettered') === 0, 'no dead letters');
   const [reference = 0] = rssMb.slice(5);
   const most = Math.max(...rssMb.slice(5));
   check(
@@ -215,14 +216,14 @@ async function soak(): Promise<string[]> {
   return violations;
 }
 
-async function call(method: string, path: string, body?: object): Promise<Record<string, unknown>> {
+async function call(method: string, path: string, body?: object): Promise<CalledBack> {
   const response = await fetch(`${engine.url}${path}`, {
     method,
     headers: { authorization: `Bearer ${localAdminKey}`, 'content-type': 'application/json' },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
   });
   if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
-  return (await response.json()) as Record<string, unknown>;
+  return (await response.json()) as CalledBack;
 }
 
 /**
@@ -260,12 +261,27 @@ async function untilIdle(): Promise<void> {
   }
 }
 
-async function readFeed(): Promise<Record<string, unknown>[]> {
-  const events: Record<string, unknown>[] = [];
+/** Let time pass until a condition holds: by itself, or for as long as faults postponed the work. */
+async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
+  for (let step = 0; step < maxSteps; step += 1) {
+    for (let look = 0; look < 100; look += 1) {
+      if (await holds()) return;
+      await pause(100);
+    }
+    if (isOver) {
+      await untilIdle();
+      await engine.advanceClock(stepMs);
+    }
+  }
+  throw new Error(`it never came: ${what}`);
+}
+
+async function readFeed(tenant: string): Promise<CalledBack[]> {
+  const events: CalledBack[] = [];
   let cursor = '';
   for (;;) {
-    const page = await call('GET', `/v1/events?tenant=soak&limit=500${cursor}`);
-    events.push(...(page['data'] as Record<string, unknown>[]));
+    const page = await call('GET', `/v1/events?tenant=${tenant}&limit=500${cursor}`);
+    events.push(...(page['data'] as CalledBack[]));
     if (page['caught_up'] === true) return events;
     // A writer may have been killed with numbers of its own: readers skip them after a minute.
     if (cursor === `&cursor=${String(page['next_cursor'])}`) await engine.advanceClock(70_000);
