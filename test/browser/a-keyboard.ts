@@ -102,6 +102,9 @@ const script = `(() => {
 
 const patienceMs = 10_000;
 
+/** Options of a choice, at most. */
+const mostOptions = 20;
+
 /** Most presses of Tab that a page may need. */
 const mostStops = 400;
 
@@ -117,7 +120,7 @@ export interface Hands {
   readonly follow: (name: string | RegExp) => Promise<void>;
   /** Go to a field, and replace its text. */
   readonly type: (name: string | RegExp, text: string) => Promise<void>;
-  /** Go to a choice, and type the beginning of an option. */
+  /** Go to a choice, type the beginning of an option, and go on by arrows where another one begins like it. */
   readonly choose: (name: string | RegExp, option: string) => Promise<void>;
   /** Wait until a dialog with this title is open. */
   readonly dialog: (title: string | RegExp) => Promise<void>;
@@ -143,7 +146,9 @@ export async function handsOn(page: Page): Promise<Hands> {
   const press = (key: string) => page.keyboard.press(key);
   const to = async (kind: Kind, name: string | RegExp) => {
     const seen: string[] = [];
-    for (let presses = 0; presses < mostStops; presses += 1) {
+    // A page that still loads has fewer stops.
+    const endMs = performance.now() + patienceMs;
+    for (let presses = 0; presses < mostStops || performance.now() < endMs; presses += 1) {
       const stop = await focused();
       if (stop.kind === kind && fits(name, stop.name)) return stop;
       seen.push(stop.name);
@@ -172,6 +177,14 @@ export async function handsOn(page: Page): Promise<Hands> {
     async choose(name, option) {
       await to('choice', name);
       await page.keyboard.type(option);
+      const seen: string[] = [];
+      while (seen.length < mostOptions) {
+        const chosen = await page.evaluate<string>('document.activeElement.selectedOptions?.[0]?.label ?? ""');
+        if (chosen.startsWith(option)) return;
+        seen.push(chosen);
+        await press('ArrowDown');
+      }
+      throw new Error(`keys do not reach the option ${option}; they reach ${seen.join(' | ')}`);
     },
     dialog: (title) => page.getByRole('dialog', { name: title }).last().waitFor(),
     async closed() {

@@ -36,7 +36,9 @@ export const deliveryPages: readonly KeyboardPage[] = [
       redeliver: async (user) => {
         await user.hands.push('Redeliver…');
         await confirmed(user, 'Send the event again', confirm('Redeliver'), 'Redeliver');
-        await user.hands.isAt('button', 'Redeliver…');
+        // The button is gone until the new attempt has ended; then the part of the page that it was in has the focus.
+        await user.hands.keepsFocus('the event is sent again');
+        await user.hands.to('button', 'Redeliver…');
       },
     },
   },

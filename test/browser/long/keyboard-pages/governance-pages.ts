@@ -49,10 +49,10 @@ export const governancePages: readonly KeyboardPage[] = [
           'How new events reach the tenant',
           'Callbacks and feed, and a copy of each new callback to a second endpoint',
         );
-        await user.hands.press('Enter');
+        await user.hands.push('Change');
         await user.hands.isRefused('URL of the second endpoint');
         await user.hands.choose('How new events reach the tenant', 'Callbacks only');
-        await user.hands.press('Enter');
+        await user.hands.push('Change');
         await user.hands.closed();
         await user.hands.sees(/^The delivery has been changed/);
         await user.hands.isAt('button', 'Change the delivery');
