@@ -109,7 +109,8 @@ export async function startFaultEngine(assembly: {
   const sqs = new SQSClient(engine.clientConfig('sqs'));
   const dynamo = new DynamoDBClient(engine.clientConfig('dynamodb'));
   const queueUrls = engine.resources.filter(({ type }) => type === 'AWS::SQS::Queue').map(({ ref }) => ref);
-  const names = Object.keys(functionEnvironments);
+  // The local stage has no canary.
+  const names = Object.keys(functionEnvironments).filter((name) => name !== 'canary');
   const environment = Object.assign({}, ...names.map((name) => engine.environment(name))) as Record<string, string>;
   const shortNames = new Map(
     Object.entries(environmentKeys).map(([key, variable]) => [
