@@ -44,7 +44,11 @@ export default defineConfig(({ mode }) => {
         level('contract', { testTimeout: isExploring ? 60_000 : 20_000 }),
         level('infra', { testTimeout: 60_000, hookTimeout: 60_000 }),
         // An engine waits for its emulators half of the time: two share two cores.
-        booted('e2e', 1, { testTimeout: 60_000, maxWorkers: 2, exclude: ['test/e2e/long/**'] }),
+        booted('e2e', 1, {
+          testTimeout: 60_000,
+          maxWorkers: 2,
+          exclude: ['test/e2e/long/**', ...(isExploring ? [] : ['test/e2e/more/**'])],
+        }),
         // A browser and an engine together keep two cores busy.
         booted('browser', 2, { testTimeout: 60_000, exclude: isExploring ? [] : ['test/browser/long/**'] }),
         // These measure, or load the machine: one at a time.

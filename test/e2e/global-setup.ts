@@ -9,9 +9,13 @@ declare module 'vitest' {
   }
 }
 
-/** Synthesize once for all files. Each file starts its own engine from the result. */
+/** Each project loads this module anew, in the same process. */
+const shared = globalThis as { tributaryAssembly?: ReturnType<typeof synthesizeLocalAssembly> };
+
+/** Synthesize once for all files of all projects. Each file starts its own engine from the result. */
 export default async function synthesizeOnce(project: TestProject): Promise<() => Promise<void>> {
   const folder = fileURLToPath(new URL(`../../.cache/e2e-${process.pid}`, import.meta.url));
-  project.provide('assembly', await synthesizeLocalAssembly(folder));
+  shared.tributaryAssembly ??= synthesizeLocalAssembly(folder);
+  project.provide('assembly', await shared.tributaryAssembly);
   return () => rm(folder, { recursive: true, force: true });
 }

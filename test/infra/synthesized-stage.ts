@@ -33,8 +33,11 @@ export const cdkContext: Record<string, unknown> = JSON.parse(
   readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8'),
 ).context;
 
+const known = new Map<string, SynthesizedStage>();
+
 /**
- * Synthesize as `cdk synth -c stage=<stage>` does, with the feature flags of cdk.json.
+ * Synthesize as `cdk synth -c stage=<stage>` does, with the feature flags of cdk.json. The same stage with the same
+ * settings is synthesized once for all files: tests only read.
  *
  * @param change - Alters the stack before it is synthesized.
  * @throws Error when cdk-nag or CDK's own validation finds anything.
@@ -42,10 +45,25 @@ export const cdkContext: Record<string, unknown> = JSON.parse(
 export function synthesize(
   stage: Stage,
   settings: Readonly<Record<string, unknown>> = {},
+  change?: (stack: TributaryStack) => void,
+): SynthesizedStage {
+  const key = JSON.stringify([stage, settings]);
+  const synthesized = (change === undefined ? known.get(key) : undefined) ?? synthesizeAnew(stage, settings, change);
+  if (change === undefined) known.set(key, synthesized);
+  return synthesized;
+}
+
+/** Bundles need not be copied: no test reads them here. */
+const withoutStaging = { 'aws:cdk:disable-asset-staging': true };
+
+function synthesizeAnew(
+  stage: Stage,
+  settings: Readonly<Record<string, unknown>>,
   change: (stack: TributaryStack) => void = () => {},
 ): SynthesizedStage {
   const outdir = mkdtempSync(join(tmpdir(), 'tributary-synth-'));
-  const app = new App({ outdir, context: { ...cdkContext, ...settings, stage }, analyticsReporting: false });
+  const context = { ...cdkContext, ...withoutStaging, ...settings, stage };
+  const app = new App({ outdir, context, analyticsReporting: false });
   const config = loadConfig((key) => app.node.tryGetContext(key));
   const stack = new TributaryStack(app, `Tributary-${stage}`, { config });
   change(stack);

@@ -3,11 +3,11 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeAll, expect, test } from 'vitest';
-import { compileIntegrations } from '../../lib/definitions/compile-integrations.ts';
-import { seedApiKey } from '../../lib/local/admin-key.ts';
-import { useRunningEngine } from './running-engine.ts';
+import { compileIntegrations } from '../../../lib/definitions/compile-integrations.ts';
+import { seedApiKey } from '../../../lib/local/admin-key.ts';
+import { useRunningEngine } from '../running-engine.ts';
 
-const integrations = fileURLToPath(new URL('../../integrations/', import.meta.url));
+const integrations = fileURLToPath(new URL('../../../integrations/', import.meta.url));
 const ownKey = 'tk_canary_secret-of-canary';
 
 /** Put a candidate into each bundle, as a deployment of `integrations/github/canary/` does. */

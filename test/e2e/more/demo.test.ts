@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
-import { compileWebhookIntegrations } from '../../lib/definitions/compile-integrations.ts';
-import { readSamples } from '../../lib/definitions/samples.ts';
-import { signRequest } from '../../lib/definitions/sign-request.ts';
-import { runDemo } from '../../lib/local/simulators/demo.ts';
-import { type DemoCrm, startDemoCrm } from '../../lib/local/simulators/demo-crm.ts';
-import { demoKeys } from '../../lib/local/simulators/demo-keys.ts';
-import { useRunningEngine } from './running-engine.ts';
+import { compileWebhookIntegrations } from '../../../lib/definitions/compile-integrations.ts';
+import { readSamples } from '../../../lib/definitions/samples.ts';
+import { signRequest } from '../../../lib/definitions/sign-request.ts';
+import { runDemo } from '../../../lib/local/simulators/demo.ts';
+import { type DemoCrm, startDemoCrm } from '../../../lib/local/simulators/demo-crm.ts';
+import { demoKeys } from '../../../lib/local/simulators/demo-keys.ts';
+import { useRunningEngine } from '../running-engine.ts';
 
 let crm: DemoCrm;
 beforeAll(async () => {
@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(async () => crm.provider.stop());
 
 const running = useRunningEngine(undefined, () => ({ hosts: [crm.host] }));
-const folder = new URL('../../integrations/', import.meta.url);
+const folder = new URL('../../../integrations/', import.meta.url);
 
 test('the demo of npm start delivers an event of each way, and then accepts a sample of every integration', async () => {
   const { engine, post } = running();

@@ -1,6 +1,6 @@
 import { createHash, createHmac, generateKeyPairSync, sign } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { type Answer, useRunningEngine } from './running-engine.ts';
+import { type Answer, useRunningEngine } from '../running-engine.ts';
 
 const running = useRunningEngine();
 const [companyA, companyB] = ['7001', '7002'];

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { CommandPorts } from '../../lib/cli/command.ts';
-import { runCommandLine } from '../../lib/cli/run-command-line.ts';
-import { seedApiKey } from '../../lib/local/admin-key.ts';
-import { type Answer, useRunningEngine } from './running-engine.ts';
+import type { CommandPorts } from '../../../lib/cli/command.ts';
+import { runCommandLine } from '../../../lib/cli/run-command-line.ts';
+import { seedApiKey } from '../../../lib/local/admin-key.ts';
+import { type Answer, useRunningEngine } from '../running-engine.ts';
 
 /*
  * Replays the review's proofs (issue 12, C1 and H2): a tenant tries to receive another tenant's data. "mallory" is the

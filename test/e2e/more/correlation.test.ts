@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { readTraceparent } from '../../lambdas/engine/trace/traceparent.ts';
-import type { FunctionLogLine } from '../../lib/local/sandbox/function-log.ts';
-import { githubIssue, useRunningEngine } from './running-engine.ts';
+import { readTraceparent } from '../../../lambdas/engine/trace/traceparent.ts';
+import type { FunctionLogLine } from '../../../lib/local/sandbox/function-log.ts';
+import { githubIssue, useRunningEngine } from '../running-engine.ts';
 
 const lines: FunctionLogLine[] = [];
 const running = useRunningEngine(undefined, () => ({ onLog: (line) => void lines.push(line) }));

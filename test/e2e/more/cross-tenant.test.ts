@@ -1,10 +1,16 @@
 import { DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { expect, test } from 'vitest';
-import { fromItem } from '../../lambdas/adapters/dynamo/rows/row-codecs.ts';
-import { deliveryId } from '../../lambdas/functions/api/views/delivery-id.ts';
-import { seedApiKey } from '../../lib/local/admin-key.ts';
-import { crossTenantAttempts, leaksIn, listsOf, type TenantThings, textsOf } from '../fakes/cross-tenant-attempts.ts';
-import { type RunningEngine, useRunningEngine } from './running-engine.ts';
+import { fromItem } from '../../../lambdas/adapters/dynamo/rows/row-codecs.ts';
+import { deliveryId } from '../../../lambdas/functions/api/views/delivery-id.ts';
+import { seedApiKey } from '../../../lib/local/admin-key.ts';
+import {
+  crossTenantAttempts,
+  leaksIn,
+  listsOf,
+  type TenantThings,
+  textsOf,
+} from '../../fakes/cross-tenant-attempts.ts';
+import { type RunningEngine, useRunningEngine } from '../running-engine.ts';
 
 /*
  * test/flow/tenants/cross-tenant.test.ts on the deployed bundles, in a smaller form: all rows of acme are the same,

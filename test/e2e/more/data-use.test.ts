@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { DynamoDBClient, paginateScan } from '@aws-sdk/client-dynamodb';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { fromItem } from '../../lambdas/adapters/dynamo/rows/row-codecs.ts';
-import { localAdminKey, seedApiKey } from '../../lib/local/admin-key.ts';
-import { runDemo } from '../../lib/local/simulators/demo.ts';
-import { type DemoCrm, startDemoCrm } from '../../lib/local/simulators/demo-crm.ts';
-import { type RunningEngine, useRunningEngine } from './running-engine.ts';
+import { fromItem } from '../../../lambdas/adapters/dynamo/rows/row-codecs.ts';
+import { localAdminKey, seedApiKey } from '../../../lib/local/admin-key.ts';
+import { runDemo } from '../../../lib/local/simulators/demo.ts';
+import { type DemoCrm, startDemoCrm } from '../../../lib/local/simulators/demo-crm.ts';
+import { type RunningEngine, useRunningEngine } from '../running-engine.ts';
 
 /*
  * docs/operate/data-use.md names every attribute that the engine stores. The engine gets data of every kind here, and
@@ -111,7 +111,7 @@ test('every attribute of every row is on the page about data use', async () => {
   const demo = await runDemo(engine.engine.url, crm.provider);
   await furnish(engine);
   await demo.subscriber.stop();
-  const page = readFileSync(new URL('../../docs/operate/data-use.md', import.meta.url), 'utf8');
+  const page = readFileSync(new URL('../../../docs/operate/data-use.md', import.meta.url), 'utf8');
   const named = namedAttributes(page);
   const stored = await storedAttributes(engine);
   const unnamed = [...stored].map(([table, names]) => [

@@ -7,10 +7,10 @@ import {
 } from '@aws-sdk/client-sqs';
 import { Webhook } from 'standardwebhooks';
 import { expect, test, vi } from 'vitest';
-import { seedApiKey } from '../../lib/local/admin-key.ts';
-import type { JudgeCall } from '../../lib/local/faults/call-gate.ts';
-import type { Statement } from '../../lib/local/iam/may-call.ts';
-import { useRunningEngine } from './running-engine.ts';
+import { seedApiKey } from '../../../lib/local/admin-key.ts';
+import type { JudgeCall } from '../../../lib/local/faults/call-gate.ts';
+import type { Statement } from '../../../lib/local/iam/may-call.ts';
+import { useRunningEngine } from '../running-engine.ts';
 
 let judge: JudgeCall = () => undefined;
 const running = useRunningEngine(undefined, () => ({ judgeCall: (call) => judge(call) }));

@@ -1,7 +1,7 @@
 import { beforeAll, expect, test, vi } from 'vitest';
-import { limits } from '../../lambdas/contracts/limits.ts';
-import { seedApiKey } from '../../lib/local/admin-key.ts';
-import { useRunningEngine } from './running-engine.ts';
+import { limits } from '../../../lambdas/contracts/limits.ts';
+import { seedApiKey } from '../../../lib/local/admin-key.ts';
+import { useRunningEngine } from '../running-engine.ts';
 
 const running = useRunningEngine();
 const ownKey = 'tk_modes_secret-of-modes';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { localAdminKey, seedApiKey } from '../../lib/local/admin-key.ts';
-import { type Answer, useRunningEngine } from './running-engine.ts';
+import { localAdminKey, seedApiKey } from '../../../lib/local/admin-key.ts';
+import { type Answer, useRunningEngine } from '../running-engine.ts';
 
 /** Replays the proofs that the security review found against the API. */
 
