@@ -8,6 +8,9 @@ const level = (name: string, test: Level) => ({
   test: { name, include: [`test/${name}/**/*.test.ts`], ...test },
 });
 
+/** What runs in `npm run test:all` alone. */
+const onlyInAll = (name: string) => [`test/${name}/long/**`, `test/${name}/more/**`];
+
 /** Levels that boot the runner, after the others. */
 const booted = (name: string, groupOrder: number, test: Level) =>
   level(name, {
@@ -38,19 +41,26 @@ export default defineConfig(({ mode }) => {
         level('unit', { testTimeout: 10_000 }),
         level('flow', {
           testTimeout: isExploring ? 60_000 : 10_000,
-          exclude: isExploring ? [] : ['test/flow/long/**'],
+          exclude: isExploring ? [] : onlyInAll('flow'),
         }),
         level('integrations', { testTimeout: 10_000 }),
-        level('contract', { testTimeout: isExploring ? 60_000 : 20_000 }),
-        level('infra', { testTimeout: 60_000, hookTimeout: 60_000 }),
+        level('contract', {
+          testTimeout: isExploring ? 60_000 : 20_000,
+          exclude: isExploring ? [] : onlyInAll('contract'),
+        }),
+        level('infra', {
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          exclude: isExploring ? [] : onlyInAll('infra'),
+        }),
         // An engine waits for its emulators half of the time: two share two cores.
         booted('e2e', 1, {
           testTimeout: 60_000,
           maxWorkers: 2,
-          exclude: ['test/e2e/long/**', ...(isExploring ? [] : ['test/e2e/more/**'])],
+          exclude: isExploring ? ['test/e2e/long/**'] : onlyInAll('e2e'),
         }),
         // A browser and an engine together keep two cores busy.
-        booted('browser', 2, { testTimeout: 60_000, exclude: isExploring ? [] : ['test/browser/long/**'] }),
+        booted('browser', 2, { testTimeout: 60_000, exclude: isExploring ? [] : onlyInAll('browser') }),
         // These measure, or load the machine: one at a time.
         ...(isExploring ? [booted('e2e/long', 3, { testTimeout: 60_000 })] : []),
         // Packs the library, and installs it in the example app.

@@ -2,15 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import type { ProviderSimulator } from '../../lib/local/simulators/provider/provider-simulator.ts';
 import { useRunningEngine } from './running-engine.ts';
-import {
-  connectCrm,
-  leaseMs,
-  patiently,
-  type ShownRun,
-  servedBy,
-  startProvider,
-  sumRuns,
-} from './simulated-accounts.ts';
+import { connectCrm, patiently, type ShownRun, servedBy, startProvider, sumRuns } from './simulated-accounts.ts';
 
 /** The providers live by the clock of the engine. */
 let nowMs = () => Date.now();
@@ -231,33 +223,6 @@ test('a paused sync calls nobody, a resumed one catches up, and a reset one read
   await eventually(async () => (await account.runs('contacts')).length > runs);
   expect((await account.runs('contacts')).at(-1 - runs)).toMatchObject({ created: 0, updated: 0, unchanged: 3 });
   expect(await feedOf('paused', '&types=record:*')).toHaveLength(4);
-});
-
-test('a poll function that is killed as it reads, and as it publishes, ends complete (invariant 5)', async () => {
-  const { subscriber, engine } = running();
-  const receiver = await subscriber({ tenant: 'killed' });
-  const own = await ownCrm(250, { faults: { latencyMs: [100, 100] } });
-  const account = await connectCrm(running(), own, 'killed', { base_url: `${own.url}/v1`, syncs: 'off' });
-  const people = { id: 'people', integration_name: 'legacy-crm', resources: [{ resource: 'crm/contacts' }] };
-  expect((await account.of('POST', '/syncs', people)).status).toBe(201);
-  const callsOf = () => servedBy(own).calls;
-  // The listing has three pages. Each function goes on where the one before it was killed.
-  const moments = [() => callsOf() >= 2, () => callsOf() >= 4, () => receiver.callbacks.length > 0];
-  while (moments.length > 0) {
-    if (moments[0]?.() === true && engine.killWorker('poll')) moments.shift();
-    // Advance the clock only while no function works: its message would come back while it is at work.
-    else if (!engine.isAtWork()) await engine.advanceClock(leaseMs);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  const contacts = own.records('crm/contacts').map(({ id }) => id);
-  await own.change('crm/contacts', contacts[7] ?? '');
-  expect(await account.run('incremental', 'people')).toMatchObject({ outcome: 'succeeded' });
-  // A number that a killed function took keeps the feed waiting for a while.
-  await eventually(async () => (await feedOf('killed')).length === 251);
-  const created = await feedOf('killed', '&types=record:created');
-  expect(created).toHaveLength(250);
-  expect(new Set(created.map((event) => event['record_id']))).toEqual(new Set(contacts));
-  expect(await feedOf('killed', '&types=record:updated')).toMatchObject([{ record_id: contacts[7] }]);
 });
 
 test('new credentials wake a sync that was refused', async () => {

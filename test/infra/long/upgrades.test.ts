@@ -2,19 +2,19 @@ import { existsSync, readFileSync } from 'node:fs';
 import { App, type Stack } from 'aws-cdk-lib';
 import { AttributeType } from 'aws-cdk-lib/aws-dynamodb';
 import { expect, test } from 'vitest';
-import { loadConfig, type Stage } from '../../lib/config.ts';
-import type { RecordTable } from '../../lib/constructs/record-table.ts';
-import { describeState } from '../../lib/releases/describe-state.ts';
-import { intendedRemovals } from '../../lib/releases/intended-removals.ts';
+import { loadConfig, type Stage } from '../../../lib/config.ts';
+import type { RecordTable } from '../../../lib/constructs/record-table.ts';
+import { describeState } from '../../../lib/releases/describe-state.ts';
+import { intendedRemovals } from '../../../lib/releases/intended-removals.ts';
 import {
   ownVersion,
   readState,
   releaseBefore,
   releasedVersions,
   upgradeFaults,
-} from '../../lib/releases/upgrade-faults.ts';
-import { TributaryStack } from '../../lib/tributary-stack.ts';
-import { cdkContext, synthesize } from './synthesized-stage.ts';
+} from '../../../lib/releases/upgrade-faults.ts';
+import { TributaryStack } from '../../../lib/tributary-stack.ts';
+import { cdkContext, synthesize } from '../synthesized-stage.ts';
 
 const text = (name: string) => ({ name, type: AttributeType.STRING });
 /** A stack that is not synthesized. */
@@ -63,10 +63,10 @@ test('a version that is released has not changed its state since: the next chang
 });
 
 test('the changelog has every release, and the last one has its handlers for the contract test', () => {
-  const changelog = readFileSync(new URL('../../CHANGELOG.md', import.meta.url), 'utf8');
+  const changelog = readFileSync(new URL('../../../CHANGELOG.md', import.meta.url), 'utf8');
   for (const version of releasedVersions())
     expect(changelog).toMatch(new RegExp(`^## ${RegExp.escape(version)} - \\d{4}-\\d\\d-\\d\\d$`, 'm'));
-  expect(existsSync(new URL(`../releases/${releasedVersions().at(-1)}.json.br`, import.meta.url))).toBe(true);
+  expect(existsSync(new URL(`../../releases/${releasedVersions().at(-1)}.json.br`, import.meta.url))).toBe(true);
 });
 
 test('fails when the setting names a version that was not released', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type SynthesizedStage, synthesize } from './synthesized-stage.ts';
+import { type SynthesizedStage, synthesize } from '../synthesized-stage.ts';
 
 /** The body of the dashboard, with the tokens in it as text. */
 function bodyOf({ resources }: SynthesizedStage) {

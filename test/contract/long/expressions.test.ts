@@ -3,12 +3,12 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import {
   createExpressionProcess,
   type ExpressionProcessOptions,
-} from '../../lambdas/adapters/node/expression-process.ts';
-import type { Expressions } from '../../lambdas/ports/runtime/expressions.ts';
-import { anEvent } from '../fakes/samples.ts';
-import { propertyRuns } from '../property-runs.ts';
+} from '../../../lambdas/adapters/node/expression-process.ts';
+import type { Expressions } from '../../../lambdas/ports/runtime/expressions.ts';
+import { anEvent } from '../../fakes/samples.ts';
+import { propertyRuns } from '../../property-runs.ts';
 
-const script = new URL('../../lambdas/functions/expressions.child.ts', import.meta.url);
+const script = new URL('../../../lambdas/functions/expressions.child.ts', import.meta.url);
 const opened: { stop(): void }[] = [];
 afterEach(() => {
   for (const one of opened.splice(0)) one.stop();
