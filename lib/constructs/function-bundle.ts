@@ -1,10 +1,21 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type * as esbuild from 'esbuild';
 import { builtFolder, readFolder } from './built-files.ts';
+import { type CompiledCode, type CompiledCodeStore, createCompiledCodeStore } from './compiled-code.ts';
 
 const repositoryRoot = fileURLToPath(new URL('../../', import.meta.url));
 /** Code that was built before the package was published, by function; undefined in the repository. */
@@ -76,15 +87,10 @@ export interface FunctionBundle {
   readonly metafilePath: string;
 }
 
-interface CompiledEntry {
-  readonly files: readonly { readonly path: string; readonly contents: Uint8Array }[];
-  readonly metafile: esbuild.Metafile;
-}
-
 const staleAfterMs = 24 * 3_600_000;
 
 /** Cache: when one process synthesizes several stages, it compiles each entry once. */
-const compiledEntries = new Map<string, CompiledEntry>();
+const compiledEntries = new Map<string, CompiledCode>();
 
 /**
  * Bundle a function into a directory named for its content: the same sources give the same directory, and concurrent
@@ -127,7 +133,7 @@ export function bundleFunction({
   return { directory, metafilePath };
 }
 
-function definitionFiles(folder: string, definitions: ReadonlyMap<string, object>): CompiledEntry['files'] {
+function definitionFiles(folder: string, definitions: ReadonlyMap<string, object>): CompiledCode['files'] {
   return [...definitions]
     .map(([name, definition]) => ({
       path: join(folder, `${name}.json`),
@@ -137,9 +143,12 @@ function definitionFiles(folder: string, definitions: ReadonlyMap<string, object
 }
 
 /** The code of an entry, with the metafile of its compilation. */
-export function compileEntry(entry: string, processes: Readonly<Record<string, string>>): CompiledEntry {
-  const known = compiledEntries.get(entry) ?? readBuilt(entry);
-  if (known !== undefined) return known;
+export function compileEntry(entry: string, processes: Readonly<Record<string, string>>): CompiledCode {
+  const known = compiledEntries.get(entry) ?? readBuilt(entry) ?? readCompiled(entry, processes);
+  if (known !== undefined) {
+    compiledEntries.set(entry, known);
+    return known;
+  }
   // A package that is published has no need of esbuild.
   const { buildSync } = createRequire(import.meta.url)('esbuild') as typeof esbuild;
   // esbuild writes nothing to this directory; its depth only determines how source maps name their sources.
@@ -157,10 +166,31 @@ export function compileEntry(entry: string, processes: Readonly<Record<string, s
     .sort((a, b) => (a.path < b.path ? -1 : 1));
   const compiled = { files, metafile };
   compiledEntries.set(entry, compiled);
+  codeStore(processes).write(nameOf(entry), compiled);
   return compiled;
 }
 
-function readBuilt(entry: string): CompiledEntry | undefined {
+function readCompiled(entry: string, processes: Readonly<Record<string, string>>): CompiledCode | undefined {
+  return codeStore(processes).read(nameOf(entry));
+}
+
+const codeStores = new Map<string, CompiledCodeStore>();
+
+/** The lockfile says which packages resolve, and the version of esbuild. */
+function codeStore(processes: Readonly<Record<string, string>>): CompiledCodeStore {
+  const key = hashOf([
+    { path: 'options', contents: Buffer.from(JSON.stringify([bundleOptions, processes])) },
+    ...['package-lock.json', 'tsconfig.json'].map((path) => ({
+      path,
+      contents: readFileSync(join(repositoryRoot, path)),
+    })),
+  ]);
+  const store = codeStores.get(key) ?? createCompiledCodeStore(repositoryRoot, bundlesDirectory, key);
+  codeStores.set(key, store);
+  return store;
+}
+
+function readBuilt(entry: string): CompiledCode | undefined {
   if (builtBundles === undefined) return undefined;
   const folder = join(builtBundles, nameOf(entry));
   const files = [...readFolder(folder)].map(([path, contents]) => ({ path, contents }));
@@ -171,7 +201,7 @@ function nameOf(entry: string): string {
   return basename(entry).replace(/\.lambda\.ts$/, '');
 }
 
-function hashOf(files: CompiledEntry['files']): string {
+function hashOf(files: CompiledCode['files']): string {
   const hash = createHash('sha256');
   for (const { path, contents } of files) {
     hash.update(`${path.split(sep).join('/')}\0${contents.byteLength}\0`).update(contents);

@@ -8,7 +8,7 @@ import { converge } from './converging-world.ts';
  * the events alone is what the provider has (invariants 4 to 6).
  */
 
-const histories = inject('isExploring') ? 200 : 8;
+const histories = inject('isExploring') ? 200 : 5;
 const firstSeed = Number(process.env['TRIBUTARY_CONVERGE_SEED'] ?? Math.floor(Math.random() * 1_000_000));
 
 test.each(kindNames)(
