@@ -3,8 +3,8 @@ import { limits } from '../../../lambdas/contracts/limits.ts';
 import type { SyncPorts } from '../../../lambdas/flows/sync/sync-ports.ts';
 import { faultsAt, injectFault } from '../../fakes/inject-fault.ts';
 import { aSubscription } from '../../fakes/samples.ts';
-import { at, many, shop, type Thing, thing } from './a-shop.ts';
-import { createSyncWorld, shopWith } from './sync-world.ts';
+import { at, many, shop, type Thing, thing } from '../sync/a-shop.ts';
+import { createSyncWorld, shopWith } from '../sync/sync-world.ts';
 
 /** More calls than a run makes. */
 const calls = Array.from({ length: 45 }, (_, place) => place + 1);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { environmentKeys } from '../../lambdas/contracts/environment.ts';
-import { type Resource, type SynthesizedStage, synthesize } from './synthesized-stage.ts';
+import { environmentKeys } from '../../../lambdas/contracts/environment.ts';
+import { type Resource, type SynthesizedStage, synthesize } from '../synthesized-stage.ts';
 
 const certificateArn = 'arn:aws:acm:eu-west-1:123456789012:certificate/0a1b2c3d-1111-2222-3333-444455556666';
 const zone = { hostedZoneId: 'Z0123456789ABC', hostedZoneName: 'example.com' };
@@ -240,7 +240,7 @@ describe('outputs', () => {
   });
 
   test('are explained on the page about deployment', () => {
-    const page = readFileSync(new URL('../../docs/operate/deploy.md', import.meta.url), 'utf8');
+    const page = readFileSync(new URL('../../../docs/operate/deploy.md', import.meta.url), 'utf8');
     for (const name of [...Object.keys(dev.outputs), 'DomainTarget', 'IngressDomainTarget'])
       expect(page).toContain(`\`${name}\``);
   });

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { useRunningEngine } from './running-engine.ts';
+import { useRunningEngine } from '../running-engine.ts';
 
 /*
  * Runs the API tour in docs/tour.md as a reader would: one bash, command by command. A comment after a command holds
@@ -33,7 +33,7 @@ function stepsOf(tour: string): readonly Step[] {
 }
 
 const running = useRunningEngine();
-const steps = stepsOf(readFileSync(new URL('../../docs/tour.md', import.meta.url), 'utf8'));
+const steps = stepsOf(readFileSync(new URL('../../../docs/tour.md', import.meta.url), 'utf8'));
 
 /** One bash that keeps variables and functions between commands. */
 function startShell(environment: Readonly<Record<string, string>>) {

@@ -8,8 +8,8 @@ import { GetQueueAttributesCommand, SendMessageCommand, SQSClient } from '@aws-s
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type LocalEngine, startLocalEngine } from '../../../lib/local/engine.ts';
 import type { FunctionLogLine } from '../../../lib/local/sandbox/function-log.ts';
-import { type FixtureAssembly, httpApiTo, queueTo, writeFixtureAssembly } from './fixture-assembly.ts';
-import { until } from './until.ts';
+import { type FixtureAssembly, httpApiTo, queueTo, writeFixtureAssembly } from '../local/fixture-assembly.ts';
+import { until } from '../local/until.ts';
 
 const web = `
 export const handler = async (event, context) => {
@@ -276,7 +276,7 @@ test('fails when a bundle cannot be loaded, naming the function', async () => {
 });
 
 const runEngine = async (then: 'stop' | 'stay'): Promise<{ child: ChildProcess; servers: string[] }> => {
-  const script = fileURLToPath(new URL('./run-engine.ts', import.meta.url));
+  const script = fileURLToPath(new URL('../local/run-engine.ts', import.meta.url));
   const args = [script, assembly.assemblyDir, assembly.stackName, then];
   const child = spawn(process.execPath, args, { env: {}, stdio: ['ignore', 'pipe', 'inherit'] });
   const [line] = (await once(child.stdout, 'data')) as [Buffer];

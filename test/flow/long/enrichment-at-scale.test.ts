@@ -3,7 +3,7 @@ import { toCaller } from '../../../lambdas/flows/provider/provider-ports.ts';
 import { listRecords } from '../../../lambdas/flows/read/list-records.ts';
 import { createEnrichmentLoad } from '../../fakes/enrichment-load.ts';
 import { propertyRuns } from '../../property-runs.ts';
-import { deskWith } from './desk.ts';
+import { deskWith } from '../provider/desk.ts';
 
 /*
  * Many workers, as many functions, read for many thin events, in virtual time. The provider counts as providers do: the

@@ -10,8 +10,8 @@ import { DecryptCommand, GenerateDataKeyCommand, KMSClient } from '@aws-sdk/clie
 import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type CallFault, startCallGate } from '../../../../lib/local/faults/call-gate.ts';
-import type { GatedCall } from '../../../../lib/local/faults/gated-call.ts';
+import { type CallFault, startCallGate } from '../../../lib/local/faults/call-gate.ts';
+import type { GatedCall } from '../../../lib/local/faults/gated-call.ts';
 
 const undo: (() => unknown)[] = [];
 afterEach(async () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { environmentKeys } from '../../lambdas/contracts/environment.ts';
-import { ConfigurationError, loadConfig } from '../../lib/config.ts';
-import { type SynthesizedStage, synthesize } from './synthesized-stage.ts';
+import { environmentKeys } from '../../../lambdas/contracts/environment.ts';
+import { ConfigurationError, loadConfig } from '../../../lib/config.ts';
+import { type SynthesizedStage, synthesize } from '../synthesized-stage.ts';
 
 const usual = synthesize('prod');
 const observed = synthesize('prod', {

@@ -1,20 +1,20 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, test } from 'vitest';
-import type { CallMethod } from '../../../../../lambdas/engine/definition/calls-of.ts';
-import { callOf } from '../../../../../lambdas/engine/definition/plan-answer.ts';
-import type { Definition } from '../../../../../lambdas/engine/definition/schema.ts';
-import { placeholdersIn, toCallTemplate } from '../../../../../lambdas/engine/provider/request/call-template.ts';
-import type { Filters } from '../../../../../lambdas/flows/read/listing-filters.ts';
-import { compileIntegrations } from '../../../../../lib/definitions/compile-integrations.ts';
-import { type Exchanges, readExchanges } from '../../../../../lib/definitions/exchanges.ts';
+import type { CallMethod } from '../../../lambdas/engine/definition/calls-of.ts';
+import { callOf } from '../../../lambdas/engine/definition/plan-answer.ts';
+import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
+import { placeholdersIn, toCallTemplate } from '../../../lambdas/engine/provider/request/call-template.ts';
+import type { Filters } from '../../../lambdas/flows/read/listing-filters.ts';
+import { compileIntegrations } from '../../../lib/definitions/compile-integrations.ts';
+import { type Exchanges, readExchanges } from '../../../lib/definitions/exchanges.ts';
 import {
   type ProviderSimulator,
   startProviderSimulator,
-} from '../../../../../lib/local/simulators/provider/provider-simulator.ts';
-import { createManualClock } from '../../../../fakes/manual-clock.ts';
-import { connectAccount, type SimulatedAccount } from './simulated-account.ts';
+} from '../../../lib/local/simulators/provider/provider-simulator.ts';
+import { createManualClock } from '../../fakes/manual-clock.ts';
+import { connectAccount, type SimulatedAccount } from '../local/simulators/provider/simulated-account.ts';
 
-const root = new URL('../../../../../integrations/', import.meta.url);
+const root = new URL('../../../integrations/', import.meta.url);
 const definitions = compileIntegrations(root);
 const running: ProviderSimulator[] = [];
 afterAll(async () => {
