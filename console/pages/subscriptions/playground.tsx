@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { useAnswer } from '../../queries.ts';
 import { maySee } from '../../session.ts';
 import { Json } from '../../ui/copy.tsx';
@@ -60,25 +60,52 @@ function EventData({ id }: { readonly id: string }) {
   );
 }
 
-/** The options that are stored with the chosen subscription; they fill the form when they arrive. */
-function useStored(id: string | undefined, fill: (draft: ShapingDraft) => void): Subscription | undefined {
+/** The options that are stored with the chosen subscription. */
+function useStored(id: string | undefined): Subscription | undefined {
   const { data } = useAnswer(
     'GET /v1/subscriptions/{id}',
     { params: { id: id ?? '' } },
     { isEnabled: id !== undefined && maySee('subscriptions:read') },
   );
+  return id === undefined || data?.id !== id ? undefined : data;
+}
+
+interface Playing {
+  readonly draft: ShapingDraft;
+  readonly set: (change: Partial<ShapingDraft>) => void;
+  /** Fills the stored options in; undefined where they are filled in, or there are none. */
+  readonly fill: (() => void) | undefined;
+}
+
+/** Stored options fill the form when they arrive, unless a person has typed since they were chosen. */
+function usePlaying(subscription: string | undefined, stored: Subscription | undefined): Playing {
+  const [draft, setDraft] = useState(emptyShaping);
+  // Which choice what is typed came after, and which choice is filled in.
+  const typedAfter = useRef<string>(undefined);
+  const [filled, setFilled] = useState<string>();
+  const fill = (from: Subscription) => {
+    setDraft(shapingDraftOf(from));
+    setFilled(from.id);
+  };
   useEffect(() => {
-    if (data !== undefined) fill(shapingDraftOf(data));
-  }, [data?.id]);
-  return id === undefined ? undefined : data;
+    if (stored !== undefined && typedAfter.current !== stored.id) fill(stored);
+  }, [stored?.id]);
+  return {
+    draft,
+    set: (change) => {
+      typedAfter.current = subscription;
+      setDraft((before) => ({ ...before, ...change }));
+    },
+    fill: stored === undefined || filled === stored.id ? undefined : () => fill(stored),
+  };
 }
 
 /** Tries a filter, fields and a transform on a stored event. Nothing is sent. */
 export default function PlaygroundPage() {
   const filters = useFilters(['event', 'subscription']);
   const { event, subscription } = filters.values;
-  const [draft, setDraft] = useState(emptyShaping);
-  const stored = useStored(subscription, setDraft);
+  const stored = useStored(subscription);
+  const { draft, set, fill } = usePlaying(subscription, stored);
   const preview = usePreview(event, draft);
   const faults = preview.problem?.status === 404 ? [preview.problem.message] : [];
   return (
@@ -89,11 +116,15 @@ export default function PlaygroundPage() {
       <Start filters={filters} faults={faults} />
       <div class="columns">
         <Section title="Options" actions={stored === undefined ? null : <SaveShaping stored={stored} draft={draft} />}>
-          <ShapingFields
-            draft={draft}
-            set={(change) => setDraft((before) => ({ ...before, ...change }))}
-            problem={preview.problem}
-          />
+          {fill === undefined ? null : (
+            <p>
+              The options of the subscription came after you began to type.{' '}
+              <button type="button" class="small" onClick={fill}>
+                Fill them in
+              </button>
+            </p>
+          )}
+          <ShapingFields draft={draft} set={set} problem={preview.problem} />
         </Section>
         <Section title="Result">
           {event === undefined ? (

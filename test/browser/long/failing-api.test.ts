@@ -80,3 +80,28 @@ test('a token that has expired asks for another sign-in on every page, over what
   }
   expect(wrong).toEqual([]);
 }, 240_000);
+
+test('options that arrive late do not replace what was typed meanwhile', async () => {
+  const { page, goto, faults } = await inBrowser().asOperator();
+  let answer = () => {};
+  const asked = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  await running().call('PATCH', `/v1/subscriptions/${acme.subscription}`, { filter: 'data.id = "stored"' });
+  await page.route(`**/v1/subscriptions/${acme.subscription}`, async (route) => {
+    await asked;
+    await route.continue();
+  });
+  await goto(`/playground?subscription=${acme.subscription}&tenant=acme`);
+  const filter = page.getByLabel('Filter', { exact: true });
+  await filter.fill('data.id = "typed"');
+  answer();
+  const fillIn = page.getByRole('button', { name: 'Fill them in' });
+  await fillIn.waitFor();
+  expect(await filter.inputValue()).toBe('data.id = "typed"');
+  await fillIn.click();
+  expect(await filter.inputValue()).toBe('data.id = "stored"');
+  await fillIn.waitFor({ state: 'detached' });
+  await running().call('PATCH', `/v1/subscriptions/${acme.subscription}`, { filter: null });
+  expect(faults).toEqual([]);
+});
