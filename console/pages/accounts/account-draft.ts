@@ -1,5 +1,6 @@
 import type { Body } from '../../engine-client.ts';
 import type { Pair } from '../../ui/pairs-field.tsx';
+import { linesOf } from '../subscriptions/shaping.ts';
 import type { Account, Integration } from './account-status.tsx';
 
 /** What is typed about an account, before it is one. */
@@ -21,6 +22,8 @@ export interface AccountDraft {
   /** Percent of the provider's limits. */
   readonly share: string;
   readonly syncs: 'on' | 'off';
+  /** Ranges of addresses, one on each line. */
+  readonly allowedRanges: string;
   readonly metadata: readonly Pair[];
 }
 
@@ -38,6 +41,7 @@ export function newDraft(integration: Integration, tenant: string): AccountDraft
     baseUrl: '',
     share: '',
     syncs: 'on',
+    allowedRanges: '',
     metadata: [],
   };
 }
@@ -122,6 +126,7 @@ export function accountBody(
   isOperator: boolean,
 ): Body<'POST /v1/accounts'> {
   const { id, name, tenant, secrets, captured, kind, members, baseUrl, share, syncs, metadata } = draft;
+  const ranges = linesOf(draft.allowedRanges);
   const credentials = credentialsOf(integration, kind, members);
   const awaited = captured.filter((secret) => (secrets[secret] ?? '') === '');
   const pairs = metadata.filter(([key]) => key.trim() !== '');
@@ -137,6 +142,7 @@ export function accountBody(
     ...(baseUrl.trim() === '' ? {} : { base_url: baseUrl.trim() }),
     ...(share === '' ? {} : { share: Number(share) / 100 }),
     ...(syncs === 'on' ? {} : { syncs }),
+    ...(ranges.length === 0 ? {} : { allowed_ranges: [...ranges] }),
     ...(pairs.length === 0 ? {} : { metadata: Object.fromEntries(pairs.map(([key, value]) => [key.trim(), value])) }),
   };
 }

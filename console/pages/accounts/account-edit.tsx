@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { CheckField, faultsAt, TextField } from '../../ui/field.tsx';
 import { FormDialog } from '../../ui/form-dialog.tsx';
+import { linesOf } from '../subscriptions/shaping.ts';
 import { useAccountChange } from './account-change.ts';
 import { contextOf, filled, objectOf, typedContext } from './account-draft.ts';
 import { ContextFields, SecretFields } from './account-fields.tsx';
@@ -120,12 +121,14 @@ export function EditSettings(props: EditProps) {
     baseUrl: account.base_url ?? '',
     share: account.share === 1 ? '' : String(Math.round(account.share * 100)),
     syncs: account.syncs,
+    allowedRanges: account.allowed_ranges.join('\n'),
     metadata: Object.entries(account.metadata) as readonly (readonly [string, string])[],
   }));
   const save = useEdit(props, 'The settings have been stored.');
   if (integration === undefined) return null;
   const faults = (path: string) => faultsAt(save.problem, path);
   const pairs = draft.metadata.filter(([key]) => key.trim() !== '');
+  const ranges = linesOf(draft.allowedRanges);
   const submit = () =>
     void save.run({
       name: name.trim() === '' ? null : name.trim(),
@@ -133,6 +136,7 @@ export function EditSettings(props: EditProps) {
       base_url: draft.baseUrl.trim() === '' ? null : draft.baseUrl.trim(),
       share: draft.share === '' ? null : Number(draft.share) / 100,
       syncs: draft.syncs,
+      allowed_ranges: ranges.length === 0 ? null : [...ranges],
     });
   return (
     <FormDialog
@@ -140,7 +144,7 @@ export function EditSettings(props: EditProps) {
       verb="Store"
       isRunning={save.isRunning}
       problem={save.problem}
-      members={['name', 'metadata', 'base_url', 'share']}
+      members={['name', 'metadata', 'base_url', 'share', 'allowed_ranges']}
       onSubmit={submit}
       onClose={onClose}
     >
@@ -157,6 +161,7 @@ export function EditSettings(props: EditProps) {
         draft={draft}
         change={(part) => setDraft((before) => ({ ...before, ...part }))}
         faults={faults}
+        problem={save.problem}
       />
     </FormDialog>
   );

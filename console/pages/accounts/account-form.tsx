@@ -21,6 +21,7 @@ function shownPaths({ secrets, credentials }: Integration, { kind }: AccountDraf
     'context',
     'base_url',
     'share',
+    'allowed_ranges',
     'metadata',
     'credentials.type',
     ...Object.keys(secrets).map((name) => `secrets.${name}`),
@@ -116,7 +117,7 @@ function DraftForm({ integration, onCreated }: DraftFormProps) {
       />
       <details>
         <summary>More settings</summary>
-        <AccountOptions integration={integration} draft={draft} change={change} faults={faults} />
+        <AccountOptions integration={integration} draft={draft} change={change} faults={faults} problem={problem} />
       </details>
       <FormProblem problem={problem} beside={shownPaths(integration, draft)} />
       <div class="actions">

@@ -1,9 +1,11 @@
+import type { ApiProblem } from '../../engine-client.ts';
 import { CheckField, TextField } from '../../ui/field.tsx';
+import { ListField } from '../../ui/list-field.tsx';
 import { PairsField } from '../../ui/pairs-field.tsx';
 import type { AccountDraft } from './account-draft.ts';
 import type { Integration } from './account-status.tsx';
 
-type Options = Pick<AccountDraft, 'baseUrl' | 'share' | 'syncs' | 'metadata'>;
+type Options = Pick<AccountDraft, 'baseUrl' | 'share' | 'syncs' | 'allowedRanges' | 'metadata'>;
 
 interface AccountOptionsProps {
   readonly integration: Integration;
@@ -11,11 +13,12 @@ interface AccountOptionsProps {
   readonly change: (part: Partial<Options>) => void;
   /** Faults of a member of the body. */
   readonly faults: (path: string) => readonly string[];
+  readonly problem: ApiProblem | undefined;
 }
 
 /** What most accounts leave as it is. */
-export function AccountOptions({ integration, draft, change, faults }: AccountOptionsProps) {
-  const { credentials, syncs, title } = integration;
+export function AccountOptions({ integration, draft, change, faults, problem }: AccountOptionsProps) {
+  const { credentials, syncs, title, webhook } = integration;
   return (
     <div class="form">
       {credentials.length === 0 ? null : (
@@ -48,6 +51,18 @@ export function AccountOptions({ integration, draft, change, faults }: AccountOp
           hint={`The syncs of ${title}: ${syncs.map(({ id }) => id).join(', ')}. They need credentials.`}
         />
       )}
+      {webhook ? (
+        <ListField
+          label="Addresses that may send webhooks (optional)"
+          lines={3}
+          value={draft.allowedRanges}
+          onChange={(allowedRanges) => change({ allowedRanges })}
+          placeholder={'192.30.252.0/22\n2a0a:a440::/29'}
+          hint={`One range a line, as ${title} publishes them. Empty: from every address.`}
+          path="allowed_ranges"
+          problem={problem}
+        />
+      ) : null}
       <PairsField
         label="Metadata"
         pairs={draft.metadata}

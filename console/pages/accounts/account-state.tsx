@@ -40,6 +40,7 @@ function Connection({ account, integration }: Omit<AccountStateProps, 'onDone'>)
           'Address of the API': account.base_url,
           'Share of the limits': account.share === 1 ? null : `${Math.round(account.share * 100)} %`,
           Polling: account.syncs === 'on' ? 'on' : 'off',
+          'Addresses that may send webhooks': account.allowed_ranges.join(', ') || null,
           Metadata: metadata.join(', '),
         }}
       />
@@ -84,7 +85,7 @@ export function AccountState({ account, integration, onDone }: AccountStateProps
       </Section>
       {mayWrite ? (
         <Section title="Settings" actions={change('settings', 'Change the settings')}>
-          <p class="quiet">Name, address of the API, share of the limits, polling and metadata.</p>
+          <p class="quiet">Name, address of the API, share of the limits, polling, allowed addresses and metadata.</p>
         </Section>
       ) : null}
       {mayWrite ? <AccountDeletion account={account} /> : null}

@@ -70,7 +70,7 @@ export const accountTabPages: readonly KeyboardPage[] = [
       'change the settings, after a fault': async (user) => {
         await user.hands.push('Change the settings');
         await user.examine('Change the settings', {
-          field: ['Name', /^Address of the API/, /^Share of/],
+          field: ['Name', /^Address of the API/, /^Share of/, /^Addresses that may/],
           check: ['Poll the account'],
           button: ['Close', 'Cancel', 'Store', 'Add metadata'],
         });
@@ -78,6 +78,12 @@ export const accountTabPages: readonly KeyboardPage[] = [
         await user.hands.push('Store');
         await user.hands.isRefused(/^Share of/);
         await user.hands.type(/^Share of/, '50');
+        await user.hands.type(/^Addresses that may/, 'everywhere');
+        await user.hands.push('Store');
+        await user.hands.isRefused(/^Addresses that may/);
+        await user.hands.press('Control+a');
+        await user.hands.press('Delete');
+        await user.hands.to('field', 'Name');
         await user.hands.press('Enter');
         await user.hands.closed();
         await user.hands.isAt('button', 'Change the settings');
