@@ -1,4 +1,6 @@
-import { type Dispatcher, interceptors, request as send } from 'undici';
+import { promisify } from 'node:util';
+import { brotliDecompress, gunzip, inflate } from 'node:zlib';
+import { type Dispatcher, request as send } from 'undici';
 import type { ApiAnswer, ProviderApi } from '../../ports/provider/provider-api.ts';
 import { type createEgressPolicy, EgressRefusal } from './egress-policy.ts';
 import type { EndpointPools } from './endpoint-pools.ts';
@@ -28,17 +30,8 @@ export function createUndiciProviderApi(
   pools: EndpointPools,
   hosts: ReadonlyMap<string, string> = new Map(),
 ): ProviderApi {
-  const inflating = new WeakMap<Dispatcher, Dispatcher>();
-  const inflate = (dispatcher: Dispatcher): Dispatcher => {
-    let composed = inflating.get(dispatcher);
-    if (composed === undefined) {
-      composed = dispatcher.compose(interceptors.decompress());
-      inflating.set(dispatcher, composed);
-    }
-    return composed;
-  };
   return {
-    async send({ method, url: asked, headers, body, timeoutMs, maxAnswerBytes }) {
+    async send({ method, url: asked, headers, body: given, timeoutMs, maxAnswerBytes }) {
       const url = redirected(asked, hosts);
       const failed = (
         why: 'refused' | 'timeout' | 'network' | 'too-large',
@@ -57,15 +50,17 @@ export function createUndiciProviderApi(
       try {
         const answer = await send(url, {
           method,
-          dispatcher: inflate(pools.take(new URL(url).origin, undefined)),
+          dispatcher: pools.take(new URL(url).origin, undefined),
           signal,
           headers: { 'accept-encoding': 'gzip, br', ...headers },
-          ...(body === undefined ? {} : { body }),
+          ...(given === undefined ? {} : { body: given }),
         });
         isAnswered = true;
-        const read = await readBody(answer.body, maxAnswerBytes);
-        if (read === undefined) return failed('too-large', `the answer has more than ${maxAnswerBytes} bytes`, true);
-        return { kind: 'answered', status: answer.statusCode, headers: joined(answer.headers), body: read };
+        const { 'content-encoding': encoding, ...rest } = joined(answer.headers);
+        const sent = await readBody(answer.body, maxAnswerBytes);
+        const body = sent === undefined ? undefined : await decode(sent, encoding, maxAnswerBytes);
+        if (body === undefined) return failed('too-large', `the answer has more than ${maxAnswerBytes} bytes`, true);
+        return { kind: 'answered', status: answer.statusCode, headers: rest, body };
       } catch (error) {
         if (signal.aborted) return failed('timeout', `no answer within ${timeoutMs / 1000} s`, true);
         if (error instanceof EgressRefusal)
@@ -97,6 +92,35 @@ async function readBody(body: Dispatcher.ResponseData['body'], maxBytes: number)
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
+}
+
+const decoders = new Map(
+  Object.entries({ gzip: gunzip, 'x-gzip': gunzip, br: brotliDecompress, deflate: inflate }).map(
+    ([name, decoder]) => [name, promisify<Buffer, { maxOutputLength: number }, Buffer>(decoder)] as const,
+  ),
+);
+
+/**
+ * The body as it was before it was compressed, of errors as of successes: what an error says decides whether a record is
+ * gone, a limit is reached, or a consent has ended. (The decompression of undici fails for an empty body.)
+ *
+ * @returns Undefined where it is larger than allowed.
+ * @throws Error with a code of zlib, where it ends early or is not compressed.
+ */
+async function decode(sent: Buffer, encoding: string | undefined, maxBytes: number): Promise<Buffer | undefined> {
+  const names = (encoding ?? '').split(',').map((name) => name.trim().toLowerCase());
+  let body = sent;
+  for (const name of names.reverse()) {
+    const decoder = decoders.get(name);
+    if (decoder === undefined || body.length === 0) continue;
+    try {
+      body = await decoder(body, { maxOutputLength: maxBytes });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') return undefined;
+      throw error;
+    }
+  }
+  return body;
 }
 
 function joined(headers: Record<string, string | string[] | undefined>): Readonly<Record<string, string>> {
