@@ -225,7 +225,7 @@ function faultsOfPages(
   if (method === 'changes' && counted !== undefined && order !== 'asc')
     faults.push({
       path: [...path, 'page', order === 'none' ? counted : 'order'],
-      message: `got pages by ${counted} that are ${order === 'none' ? 'in no known order' : 'in descending order'}: a record that changes meanwhile moves others from one page to another, and they are lost; expected the earliest change first and \`order: asc\`, or pages by \`last\`, \`cursor\`, \`next\` or \`link\``,
+      message: `got pages by ${counted} that are ${order === 'none' ? 'in no known order' : 'in descending order'}: a record that changes meanwhile moves others from one page to another, and they are lost; expected the earliest change first and \`order: asc\`, or pages by \`last\` or \`cursor\`, or by links that hold a cursor (\`next\`, \`link\`)`,
     });
   const canSplit = readsOf(spec).some(({ root }) => root === 'until');
   const canGoOn = order === 'asc' && (method !== 'list' || callReads(spec, 'updated_at', 'gte'));

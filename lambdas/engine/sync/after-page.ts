@@ -48,8 +48,8 @@ const first: PagePosition = { kind: 'first' };
 /**
  * Where reading goes on behind a page.
  *
- * Pages by number and offset drift: a row that changes meanwhile moves to the end, and the one behind it slips onto a
- * page that was read. So where rows come in the order of the cursor, the next request begins at the last row's time,
+ * Pages by number and offset drift, also where links hold the number: a row that changes meanwhile moves to the end, and
+ * the one behind it slips onto a page that was read. So where rows come in the order of the cursor, the next request begins at the last row's time,
  * and not at the next page. Rows of that time come twice, and are known by their marks. Only where one time fills a
  * page is the next page asked for; the cursor is then held at that time once, so that its rows are read again. What
  * comes after that time on such a page is read again at once, from a first page of its own.
@@ -71,7 +71,7 @@ export function afterPage(rules: PageRules, progress: PlaceProgress, facts: Page
   if (isCapped && slid === undefined) return split(rules, progress, base);
   const isPastPage = slid?.isPastPage === true;
   if (facts.next === undefined && !isCapped && !isPastPage) return nextWindow(base);
-  if (slid !== undefined && (isCapped || isPastPage || isCounted(facts.next)))
+  if (slid !== undefined && (isCapped || isPastPage || mayDrift(facts.next)))
     return { kind: 'accept', isEnd: false, moved: restartAt(base, slid) };
   if (facts.next === undefined) return nextWindow(base);
   if (!isCounted(facts.next) && seen.includes(digestOf(facts.next)))
@@ -79,7 +79,7 @@ export function afterPage(rules: PageRules, progress: PlaceProgress, facts: Page
       ? { kind: 'fault', reason: 'the pages of the listing go in a circle' }
       : { kind: 'repeat', moved: { ...movedOf(progress), repeats: repeats + 1 } };
   // The earliest such time: what comes after it is read again with it.
-  const held = isCounted(facts.next) && canSlide(rules) ? (progress.heldAt ?? facts.lastValue) : undefined;
+  const held = mayDrift(facts.next) && canSlide(rules) ? (progress.heldAt ?? facts.lastValue) : undefined;
   return {
     kind: 'accept',
     isEnd: false,
@@ -131,9 +131,14 @@ function slide(
   const { isPastPage: _, ...stretch } = window;
   // One time filled the pages before this one, so a row behind that time may have slipped onto them. A provider that
   // cuts the time of the request gives the same pages again: it is asked once.
-  return isCounted(position) && window.isPastPage !== true
+  return mayDrift(position) && window.isPastPage !== true
     ? { ...stretch, since: new Date(windowMs + Math.max(1, plan.exclusiveMs)).toISOString(), isPastPage: true }
     : { ...stretch, since };
+}
+
+/** Whether rows move to and from the page while they change. What a link holds is unknown. */
+function mayDrift(position: PagePosition | undefined): boolean {
+  return isCounted(position) || position?.kind === 'url';
 }
 
 function isCounted(position: PagePosition | undefined): boolean {

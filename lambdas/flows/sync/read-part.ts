@@ -153,7 +153,8 @@ async function acceptPage(
     ...(answer.cursor === undefined ? {} : { answered: answer.cursor }),
     serverMs: place.serverMs ?? serverMs,
     isPartial,
-    ...(validator === undefined ? {} : { validator }),
+    // Where pages follow, that the first is as it was tells nothing of the others.
+    ...(validator === undefined || step.kind !== 'accept' || !step.isEnd ? {} : { validator }),
   };
   const page = pageOf(work, answer, startedAtMs);
   return applyStep(work, place, step, page, facts);

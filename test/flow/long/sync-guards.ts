@@ -54,7 +54,7 @@ export const guards: readonly Guard[] = [
   {
     guard: 'what comes behind a time that filled a page is read from a first page of its own',
     file: pageFile,
-    line: 'return isCounted(position) && window.isPastPage !== true',
+    line: 'return mayDrift(position) && window.isPastPage !== true',
     without: 'return false',
     kinds: ['changes and deletions'],
     // Five rows of one time, a row that drifts, and a cursor that was held there before: few histories have all three.

@@ -302,6 +302,56 @@ test('a quiet listing is asked for on condition, and its 304 ends the run', asyn
   expect((await recordIds(world)).at(-1)).toBe('created 4');
 });
 
+test('a 304 of the first page tells nothing of the pages behind it, so they are asked for', async () => {
+  const changes = {
+    path: '/things',
+    query: { since: '{since | iso}' },
+    records: 'rows',
+    conditional: 'etag',
+    // Each run reads the last day again.
+    cursor: { lookback: '1d' },
+    page: { cursor: { from: 'more', to: 'query.page' }, size: 10 },
+  };
+  const things = many(12);
+  const world = await begun(shopWith({ things: { changes } }), (request: ApiRequest) => {
+    const page = Number(new URL(request.url).searchParams.get('page') ?? 1);
+    const { body } = shop(things)(request) as { readonly body: object };
+    const answer = { body: { ...body, ...(page * 10 < things.length ? { more: String(page + 1) } : {}) } };
+    const etag = JSON.stringify(JSON.stringify(answer.body).length);
+    return request.headers['if-none-match'] === etag ? 304 : { ...answer, headers: { etag } };
+  });
+  await world.pass(15);
+  things.push(thing(13));
+  await world.pass(6);
+  expect((await recordIds(world)).at(-1)).toBe('created 13');
+});
+
+test('links that count pages shift as pages by number do: reading goes on at the last row', async () => {
+  const changes = {
+    path: '/things',
+    query: { since: '{since | iso}' },
+    records: 'rows',
+    page: { next: 'next', size: 10, size_to: 'query.size', order: 'asc' },
+  };
+  const things = many(2);
+  let calls = 0;
+  const world = await begun(shopWith({ things: { changes } }), (request: ApiRequest) => {
+    calls += 1;
+    // A row of the first page of the second run changes before that run asks for more.
+    if (calls === 3) things[2] = thing(3, 50, 'another');
+    const page = Number(new URL(request.url).searchParams.get('page') ?? 1);
+    const { body } = shop(things)(request) as { readonly body: { readonly rows: readonly Thing[] } };
+    const next = new URL(request.url);
+    next.searchParams.set('page', String(page + 1));
+    return { body: { ...body, ...(body.rows.length === 10 ? { next: next.href } : {}) } };
+  });
+  expect(calls).toBe(1);
+  for (let id = 3; id <= 25; id += 1) things.push(thing(id));
+  await world.pass(6);
+  const ids = (await world.events()).map(({ record_id: id }) => Number(id));
+  expect([...new Set(ids)].sort((a, b) => a - b)).toEqual(many(25).map(({ id }) => id));
+});
+
 test('a cursor that is older than what the provider keeps is not used: everything is listed, and compared', async () => {
   const changes = {
     path: '/things',

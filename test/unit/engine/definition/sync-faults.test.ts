@@ -505,13 +505,13 @@ const ofCursors: readonly Mistake[] = [
     'pages by number without an order',
     'size_to: query.limit, order: asc }',
     'size_to: query.limit }',
-    '30:23 resources.ticketing/tickets.changes.page.number: got pages by number that are in no known order: a record that changes meanwhile moves others from one page to another, and they are lost; expected the earliest change first and `order: asc`, or pages by `last`, `cursor`, `next` or `link`',
+    '30:23 resources.ticketing/tickets.changes.page.number: got pages by number that are in no known order: a record that changes meanwhile moves others from one page to another, and they are lost; expected the earliest change first and `order: asc`, or pages by `last` or `cursor`, or by links that hold a cursor (`next`, `link`)',
   ],
   [
     'pages by number in descending order',
     'order: asc',
     'order: desc',
-    '30:83 resources.ticketing/tickets.changes.page.order: got pages by number that are in descending order: a record that changes meanwhile moves others from one page to another, and they are lost; expected the earliest change first and `order: asc`, or pages by `last`, `cursor`, `next` or `link`',
+    '30:83 resources.ticketing/tickets.changes.page.order: got pages by number that are in descending order: a record that changes meanwhile moves others from one page to another, and they are lost; expected the earliest change first and `order: asc`, or pages by `last` or `cursor`, or by links that hold a cursor (`next`, `link`)',
   ],
   [
     'a cap that nothing splits',
