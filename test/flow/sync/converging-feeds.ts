@@ -164,6 +164,7 @@ interface KindSpec {
 }
 
 export const isToken = (kind: Kind) => kind === 'token' || kind === 'link of a token';
+export const isListedFirst = (kind: Kind) => (kinds[kind] as KindSpec).first === 'list';
 export const isCalm = (kind: Kind) => (kinds[kind] as KindSpec).isCalm === true;
 
 /** Kinds that tell of each change, and of each end where `deleted` or a feed of deletions does; others need comparison. */
