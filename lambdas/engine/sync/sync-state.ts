@@ -88,6 +88,8 @@ export interface PlaceProgress {
   readonly isInHand?: true | undefined;
   /** Of a resource that depends on another: how many of its records are done. */
   readonly parents: number;
+  /** For how many of those the provider refused the call. @default 0 */
+  readonly refusedParents?: number | undefined;
   /** Of these records further pages are to be read. */
   readonly pending: readonly { readonly parent: Readonly<Record<string, unknown>>; readonly position: PagePosition }[];
 }
@@ -117,6 +119,8 @@ export interface CurrentRun extends WantedRun {
   readonly missed: readonly string[];
   /** Pages of each place that is done, by its name: what depends on it reads them. */
   readonly spooled: Readonly<Record<string, number>>;
+  /** Places whose cursors move when the run has succeeded, because other records depend on what was found there. */
+  readonly held?: readonly string[] | undefined;
   /** Places whose listing has gaps. */
   readonly partial: readonly string[];
   /** Resources that were listed completely. */

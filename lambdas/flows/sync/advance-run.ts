@@ -9,6 +9,7 @@ import {
   type StoredCursor,
   writeTime,
 } from '../../engine/sync/cursor.ts';
+import type { SyncJob } from '../../engine/sync/sync-job.ts';
 import type { PlaceProgress } from '../../engine/sync/sync-state.ts';
 import { chooseRead, partsOf, type SyncPart } from './choose-read.ts';
 import { findAbsent, missedPlace } from './find-absent.ts';
@@ -17,6 +18,7 @@ import {
   createSeenRows,
   currentOf,
   cursorKey,
+  maxSkipped,
   type PartWork,
   placeOf,
   type RunWork,
@@ -37,13 +39,17 @@ const handoverMs = 300_000;
  *
  * Each step may be the last before a crash. The next invocation finds the pages that are in the spool and goes on
  * behind them; what it publishes again is what the states of the records know. The cursor moves when every page of its
- * part is published, and so never passes what nobody has seen.
+ * part is published, and so never passes what nobody has seen. Where other records depend on those of the part, it moves
+ * at the end of the run: one that fails before finds them again.
  */
 export async function advanceRun(work: RunWork): Promise<Advance> {
   for (;;) {
     const run = currentOf(work);
     const step = work.job.resources[run.step];
-    if (step === undefined) return { kind: 'done' };
+    if (step === undefined) {
+      await moveHeldCursors(work);
+      return { kind: 'done' };
+    }
     const parts = isWanted(work, step) ? partsOf(work.caller, step) : [];
     const part = parts[run.part];
     if (part === undefined) {
@@ -60,7 +66,7 @@ export async function advanceRun(work: RunWork): Promise<Advance> {
       part: run.part + 1,
       place: undefined,
       partial: [...run.partial, part.name],
-      skipped: [...run.skipped, `${part.name}: ${end.reason}`].slice(0, 20),
+      skipped: [...run.skipped, `${part.name}: ${end.reason}`].slice(0, maxSkipped),
     });
   }
 }
@@ -134,8 +140,7 @@ async function partWork(run: RunWork, part: SyncPart): Promise<PartWork | { read
     memory: new Map(),
     seen: createSeenRows(read.plan),
     isReadAfter:
-      run.job.resources.some(({ depends_on: parent }) => parent === part.step.resource) ||
-      (read.by === 'list' && !read.isIncremental && part.reads === 'records'),
+      hasDependents(run.job, part) || (read.by === 'list' && !read.isIncremental && part.reads === 'records'),
   };
 }
 
@@ -187,7 +192,9 @@ async function commit(work: PartWork): Promise<void> {
   const run = currentOf(work);
   const place = placeOf(work);
   const next = cursorAfter(work, place);
-  if (next !== undefined) await ports.syncs.putCursor(cursorKey(work, part.name), next, hold.row.tenant);
+  const isHeld = next !== undefined && hasDependents(work.job, part);
+  const cursorName = isHeld ? heldPlace(part.name) : part.name;
+  if (next !== undefined) await ports.syncs.putCursor(cursorKey(work, cursorName), next, hold.row.tenant);
   const isComplete = read.by === 'list' && !read.isIncremental && part.reads === 'records' && !place.isUnchanged;
   // An account may have thousands of parts: only pages that are read again are noted.
   const keepsPages = work.isReadAfter && place.isInHand !== true && place.spooled > 0;
@@ -195,6 +202,7 @@ async function commit(work: PartWork): Promise<void> {
     part: run.part + 1,
     place: undefined,
     spooled: keepsPages ? { ...run.spooled, [part.name]: place.spooled } : run.spooled,
+    ...(isHeld ? { held: [...(run.held ?? []), part.name] } : {}),
     partial: place.isPartial ? [...run.partial, part.name] : run.partial,
     complete: isComplete ? [...new Set([...run.complete, part.step.resource])] : run.complete,
   };
@@ -203,6 +211,23 @@ async function commit(work: PartWork): Promise<void> {
     state.current === undefined ? state : { ...state, current: { ...state.current, ...change } },
   );
   if (place.spooled > 0 && place.isInHand !== true) await saveRun(work, change);
+}
+
+function hasDependents({ resources }: SyncJob, { step }: SyncPart): boolean {
+  return resources.some(({ depends_on: parent }) => parent === step.resource);
+}
+
+/** Where the next cursor of a part waits for the end of its run. */
+function heldPlace(name: string): string {
+  return `${name}!next`;
+}
+
+async function moveHeldCursors(work: RunWork): Promise<void> {
+  const { ports, hold } = work;
+  for (const name of currentOf(work).held ?? []) {
+    const next = await ports.syncs.getCursor(cursorKey(work, heldPlace(name)));
+    if (next !== undefined) await ports.syncs.putCursor(cursorKey(work, name), next, hold.row.tenant);
+  }
 }
 
 /** @returns Undefined where the cursor stays as it is. */

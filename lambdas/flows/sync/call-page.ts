@@ -139,8 +139,11 @@ function pageOf(outcome: CallOutcome, nowMs: number, serverMs: number, validator
     case 'gone':
     case 'forbidden':
       return { kind: 'skipped', reason: `the provider answered ${status} (${means})` };
-    default:
-      return { kind: 'failed', reason: answer.fault ?? `the provider answered ${status} (${means})` };
+    default: {
+      const reason = answer.fault ?? `the provider answered ${status} (${means})`;
+      // What the listing belongs to is gone: a repository, or the record on which others depend.
+      return { kind: status === 404 || status === 410 ? 'skipped' : 'failed', reason };
+    }
   }
 }
 

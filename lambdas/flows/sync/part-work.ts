@@ -1,3 +1,4 @@
+import { EngineError } from '../../contracts/engine-error.ts';
 import type { ReadRecord } from '../../engine/provider/answer/read-answer.ts';
 import {
   type CursorPlan,
@@ -42,6 +43,11 @@ export type Advance =
   | { readonly kind: 'failed'; readonly reason: string }
   /** This part cannot be read, and the others can. */
   | { readonly kind: 'skipped'; readonly reason: string };
+
+/** How often a listing begins anew because its page tokens have ended. */
+export const maxRestarts = 5;
+/** Reasons that a run keeps. */
+export const maxSkipped = 20;
 
 /** One invocation's work on a run. */
 export interface RunWork {
@@ -161,15 +167,20 @@ function pageKey({ hold }: Pick<RunWork, 'hold'>, name: string, page: number): s
   return `${tenant}/syncs/${account}/${sync}/${run}/${encodeURIComponent(name)}/${page}`;
 }
 
-/** Days for which pages are kept; a run that takes longer reads its pages again. */
+/** Days for which pages are kept. */
 const spoolDays = 7;
+
+/** Pages of a run that has taken longer than they are kept: it reads them again. */
+export class PagesExpired extends Error {
+  override readonly name = 'PagesExpired';
+}
 
 export async function spoolPage(work: RunWork, name: string, page: number, content: SpooledPage): Promise<void> {
   const text = Buffer.from(JSON.stringify(content));
   await work.ports.payloads.put(pageKey(work, name, page), text, 'application/json', spoolDays);
 }
 
-/** A page of a part, from memory or from the spool. */
+/** A page of a part, from memory or from the spool. @throws {PagesExpired} */
 export async function readSpooled(
   work: RunWork,
   name: string,
@@ -178,5 +189,11 @@ export async function readSpooled(
 ): Promise<SpooledPage> {
   const known = memory?.get(page);
   if (known !== undefined) return known;
-  return JSON.parse((await work.ports.payloads.get(pageKey(work, name, page))).toString('utf8')) as SpooledPage;
+  try {
+    return JSON.parse((await work.ports.payloads.get(pageKey(work, name, page))).toString('utf8')) as SpooledPage;
+  } catch (error) {
+    if (error instanceof EngineError && error.code === 'corrupt-state')
+      throw new PagesExpired(`page ${page} of ${name} is gone`, { cause: error });
+    throw error;
+  }
 }

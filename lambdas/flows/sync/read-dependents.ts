@@ -6,6 +6,8 @@ import { filtersOfPart, partsOf } from './choose-read.ts';
 import {
   type Advance,
   currentOf,
+  maxRestarts,
+  maxSkipped,
   type PartWork,
   placeOf,
   readSpooled,
@@ -16,6 +18,11 @@ import {
 
 /** Records whose dependents are read at the same time. */
 const parentsAtATime = 4;
+
+/** So many records of which none can be asked for are no accident: the run fails, and the next one finds them again. */
+const leastRefused = 3;
+
+const firstPage: PagePosition = { kind: 'first' };
 
 interface ParentPage {
   readonly parent: Readonly<Record<string, unknown>>;
@@ -39,20 +46,24 @@ export async function readDependents(work: PartWork): Promise<Advance> {
         ? place.pending.slice(0, 1)
         : (await parents.take(place.parents, parentsAtATime)).map((parent) => ({
             parent,
-            position: { kind: 'first' },
+            position: firstPage,
           }));
     if (asked.length === 0) {
+      const isNoneRead = place.parents >= leastRefused && place.refusedParents === place.parents;
+      if (isNoneRead) return { kind: 'failed', reason: currentOf(work).skipped.at(-1) ?? 'nothing could be read' };
       await savePlace(work, { phase: 'publish' });
       return { kind: 'done' };
     }
     const pages = await Promise.all(asked.map((one) => callFor(work, one)));
-    const end = pages.find((page) => page.kind !== 'page' && page.kind !== 'skipped');
+    const end = pages.find((page) => page.kind === 'stop');
     if (end !== undefined) return end;
     const read = pages.filter((page) => page.kind === 'page');
+    const unread = pages.filter((page) => page.kind === 'skipped' || page.kind === 'failed');
     const content = mergedPage(read);
-    const more = read.flatMap(({ parent, answer: { next } }) =>
-      next === undefined ? [] : [{ parent, position: next }],
-    );
+    const more = [
+      ...read.flatMap(({ parent, answer: { next } }) => (next === undefined ? [] : [{ parent, position: next }])),
+      ...pages.filter((page) => page.kind === 'again').map(({ parent }) => ({ parent, position: firstPage })),
+    ];
     work.tally.add({
       pages: read.length,
       records: read.reduce((sum, { answer }) => sum + (answer.rows ?? 0), 0),
@@ -60,21 +71,34 @@ export async function readDependents(work: PartWork): Promise<Advance> {
     });
     const isPending = place.pending.length > 0;
     if (content.ids.length + content.rows.length > 0) await spoolPage(work, work.part.name, place.spooled, content);
+    noteSkipped(work, unread);
     await savePlace(work, {
       spooled: place.spooled + (content.ids.length + content.rows.length > 0 ? 1 : 0),
       parents: place.parents + (isPending ? 0 : asked.length),
       pending: [...more, ...(isPending ? place.pending.slice(1) : [])],
+      refusedParents:
+        (place.refusedParents ?? 0) + (isPending ? 0 : pages.filter(({ kind }) => kind === 'failed').length),
+      restarts: place.restarts + (pages.some(({ kind }) => kind === 'again') ? 1 : 0),
       serverMs: place.serverMs ?? read[0]?.serverMs,
       isPartial:
-        place.isPartial ||
-        pages.some(({ kind }) => kind === 'skipped') ||
-        read.some(({ answer }) => answer.classification.means === 'partial'),
+        place.isPartial || unread.length > 0 || read.some(({ answer }) => answer.classification.means === 'partial'),
     });
   }
 }
 
+/** One record whose dependents cannot be read keeps those of no other from being read. */
+function noteSkipped(work: PartWork, unread: readonly { readonly reason: string }[]): void {
+  if (unread.length === 0) return;
+  const run = currentOf(work);
+  const reasons = unread.map(({ reason }) => `${work.part.name}: ${reason}`);
+  const skipped = [...new Set([...run.skipped, ...reasons])].slice(0, maxSkipped);
+  work.hold.imagine((state) => ({ ...state, current: { ...run, skipped } }));
+}
+
 type Called =
   | (Extract<CalledPage, { kind: 'page' }> & { readonly parent: ParentPage['parent'] })
+  /** The page token of the record has ended: its dependents are read from their first page. */
+  | { readonly kind: 'again'; readonly parent: ParentPage['parent'] }
   | Exclude<Advance, { kind: 'done' | 'time' }>;
 
 async function callFor(work: PartWork, { parent, position }: ParentPage): Promise<Called> {
@@ -94,8 +118,9 @@ async function callFor(work: PartWork, { parent, position }: ParentPage): Promis
       return { ...called, parent };
     case 'unchanged':
       return { kind: 'skipped', reason: 'unchanged' };
-    // The page token of one record has ended: its dependents are read again with the next run that finds it.
     case 'restart':
+      if (position.kind !== 'first' && placeOf(work).restarts < maxRestarts) return { kind: 'again', parent };
+      return { kind: 'failed', reason: `the pages of ${step.resource} end before they are read` };
     case 'split':
       return { kind: 'failed', reason: `the listing of ${step.resource} cannot be read to its end` };
     default:

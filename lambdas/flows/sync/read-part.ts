@@ -8,6 +8,7 @@ import { filtersOfPart } from './choose-read.ts';
 import {
   type Advance,
   currentOf,
+  maxRestarts,
   type PartWork,
   placeOf,
   type SpooledPage,
@@ -19,8 +20,6 @@ import {
 const maxUnspooledRows = 100;
 /** Pages of one part in one run: a listing without an end must have one. */
 const maxPages = 200_000;
-/** How often a part begins anew because its page tokens have ended. */
-const maxRestarts = 5;
 
 /** Where a part begins, in a run that has not read it. */
 export function beginPart(work: PartWork): PlaceProgress {

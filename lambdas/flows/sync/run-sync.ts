@@ -6,6 +6,7 @@ import { type Lateness, latenessOf } from '../../engine/sync/lateness.ts';
 import { chooseRun } from '../../engine/sync/next-run.ts';
 import { jobOfSync, type SyncJob } from '../../engine/sync/sync-job.ts';
 import {
+  type CurrentRun,
   noCounts,
   type RunCounts,
   type SyncNews,
@@ -20,7 +21,7 @@ import { type CallCause, traceCalls } from '../provider/trace-calls.ts';
 import { advanceRun } from './advance-run.ts';
 import { holdSync, type SyncHold } from './hold-sync.ts';
 import { newRunId } from './new-run-id.ts';
-import { type Advance, createTally, currentOf, type RunWork, type Tally } from './part-work.ts';
+import { type Advance, createTally, currentOf, PagesExpired, type RunWork, saveRun, type Tally } from './part-work.ts';
 import { recordRun, spanOfRun } from './run-spans.ts';
 import type { SyncPorts } from './sync-ports.ts';
 import { tellNews } from './tell-news.ts';
@@ -165,20 +166,33 @@ function causeOf(hold: SyncHold, startedAtMs: number): CallCause | undefined {
 /** Calls that begin before the time is over may take so long. */
 const longestCallMs = 65_000;
 
+/** What a run has read and published is read again: the states of the records know what was published. */
+const fromItsBegin = {
+  step: 0,
+  part: 0,
+  place: undefined,
+  absence: undefined,
+  missed: [],
+  spooled: {},
+  held: [],
+  partial: [],
+  complete: [],
+  skipped: [],
+} satisfies Partial<CurrentRun>;
+
 /** Work of a store that cannot be reached is waited for; a fault of the engine is not the provider's. */
 async function advanceOrStop(work: RunWork): Promise<Advance> {
   try {
     return await advanceRun(work);
   } catch (error) {
+    const untilMs = work.ports.clock.nowMs() + 5_000;
+    const stop = (reason: string): Advance => ({ kind: 'stop', stop: { kind: 'backing-off', reason, untilMs } });
+    if (error instanceof PagesExpired) {
+      await saveRun(work, fromItsBegin);
+      return stop('the run took longer than its pages are kept, and reads them again');
+    }
     if (!(error instanceof EngineError) || !error.retryable) throw error;
-    return {
-      kind: 'stop',
-      stop: {
-        kind: 'backing-off',
-        reason: 'the engine could not write what was read',
-        untilMs: work.ports.clock.nowMs() + 5_000,
-      },
-    };
+    return stop('the engine could not write what was read');
   }
 }
 

@@ -80,6 +80,48 @@ describe('records that depend on others', () => {
     );
   });
 
+  test.each([404, 400])('are read for all others, where the provider answers %i for one', async (status) => {
+    const things = many(6);
+    const answer = shopOfNotes(things);
+    const world = await begun(withNotes(), (request) =>
+      request.url.includes('/things/4/notes') ? status : answer(request),
+    );
+    expect(await ofResource(world, 'commerce/notes')).toHaveLength(1 + 2 + 3 + 5 + 6);
+    expect((await world.row('products')).state.lastRun).toMatchObject({
+      outcome: 'succeeded',
+      reason: expect.stringContaining(`commerce/notes: the provider answered ${status}`),
+    });
+  });
+
+  test('are found again by the next run, where the provider refuses all of them', async () => {
+    const things = many(6);
+    const answer = shopOfNotes(things);
+    let isRefused = true;
+    const world = await begun(withNotes(), (request) =>
+      isRefused && request.url.includes('/notes') ? 400 : answer(request),
+    );
+    expect(await ofResource(world, 'commerce/products')).toHaveLength(6);
+    expect((await world.row('products')).state.lastRun).toMatchObject({ outcome: 'failed' });
+    isRefused = false;
+    await world.pass(30);
+    expect(await ofResource(world, 'commerce/notes')).toHaveLength(1 + 2 + 3 + 4 + 5 + 6);
+    // What was told before is not told again.
+    expect(await ofResource(world, 'commerce/products')).toHaveLength(6);
+  });
+
+  test('are read from their first page again, where a page token of one has ended', async () => {
+    const things = many(3);
+    const answer = shopOfNotes(things);
+    let ended = 0;
+    const world = await begun(withNotes(), (request) => {
+      const isSecondPage = request.url.includes('/things/3/notes') && request.url.includes('page=2');
+      if (isSecondPage && ended++ === 0) return 410;
+      return answer(request);
+    });
+    expect(ended).toBe(2);
+    expect(await ofResource(world, 'commerce/notes')).toHaveLength(1 + 2 + 3);
+  });
+
   test('are read to their end by later invocations, where one has no time left', async () => {
     const things = many(30);
     const world = await createSyncWorld(withNotes());

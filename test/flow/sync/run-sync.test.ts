@@ -50,6 +50,27 @@ test('nothing changed: one call, no write of a record, no event', async () => {
   expect(await events()).toHaveLength(5);
 });
 
+test('a run that takes longer than its pages are kept reads them again', async () => {
+  const things = many(25);
+  const world = await createSyncWorld(shopWith());
+  const answer = shop(things);
+  world.provider.respond((request) => (world.provider.requests.length > 2 ? 503 : answer(request)));
+  await world.begin();
+  await world.workOff();
+  expect((await world.row('products')).state.current).toMatchObject({ place: { spooled: 2 } });
+  // The provider is back after nine days. The bucket keeps pages for seven.
+  const { payloads } = world.engine;
+  await payloads.eraser.remove(
+    '',
+    payloads.keys().map((key) => ({ kind: 'objects', key })),
+  );
+  world.clock.advance(9 * 86_400_000);
+  world.provider.respond(answer);
+  await world.pass(120);
+  expect(await world.events()).toHaveLength(25);
+  expect((await world.row('products')).state).toMatchObject({ lastRun: { outcome: 'succeeded' }, failures: 0 });
+});
+
 test('a row that says that its record is gone is a deletion', async () => {
   const things = many(3);
   const { events, pass } = await begun(things);
