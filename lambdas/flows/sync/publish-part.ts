@@ -1,32 +1,17 @@
-import type { PollOutcome } from '../../contracts/outcomes.ts';
-import { recordTraitsOf } from '../../engine/definition/record-traits.ts';
 import type { ReadRecord } from '../../engine/provider/answer/read-answer.ts';
-import { fingerprintOf } from '../../engine/records/fingerprint.ts';
-import type { DriftCause, PlaceProgress } from '../../engine/sync/sync-state.ts';
-import { fanOutOf } from '../publish/fan-out-of.ts';
-import type { Candidate, Publication } from '../publish/publication.ts';
-import { publishEvents } from '../publish/publish-events.ts';
+import { valueMs } from '../../engine/sync/cursor.ts';
+import type { PlaceProgress } from '../../engine/sync/sync-state.ts';
 import { batchSizeOf } from '../read/read-records.ts';
-import {
-  type Advance,
-  currentOf,
-  type PartWork,
-  placeOf,
-  type RunWork,
-  readSpooled,
-  savePlace,
-  saveRun,
-} from './part-work.ts';
+import { type Advance, currentOf, type PartWork, placeOf, readSpooled, savePlace, saveRun } from './part-work.ts';
+import { publishDeletions } from './publish-deletions.ts';
+import { absent, publishFound, unreadableForMs } from './publish-found.ts';
 import { readInFull } from './read-in-full.ts';
-import type { FoundOutcomes } from './sync-ports.ts';
-import { type FoundRecord, type FoundSource, toCandidate } from './to-candidate.ts';
+import type { FoundRecord, FoundSource } from './to-candidate.ts';
 
 /** Rows that are published together. */
 const batchRows = 100;
 /** Rows of ids that are read together where each takes a call of its own. */
 const thinRows = 25;
-/** Pause after events could not be published. */
-const retryMs = 5_000;
 
 /** Publish the pages of a part in their order. */
 export async function publishPart(work: PartWork): Promise<Advance> {
@@ -44,12 +29,14 @@ export async function publishPart(work: PartWork): Promise<Advance> {
       if (place.isInHand === true) await storeRun(work, place);
       const end = isThin
         ? await publishThin(work, some, startedAtMs)
-        : await publishFound(
-            work,
-            part.step.resource,
-            some.map((record) => ({ record, startedAtMs })),
-            sourceOf(work),
-          );
+        : part.reads === 'deletions'
+          ? await publishDeletions(work, some, startedAtMs, sourceOf(work))
+          : await publishFound(
+              work,
+              part.step.resource,
+              some.map((record) => ({ record, startedAtMs })),
+              sourceOf(work),
+            );
       if (end !== undefined) return end;
     }
     const publishedRows = place.publishedRows + some.length;
@@ -96,7 +83,10 @@ async function publishThin(
         found.push(read);
         break;
       case 'gone':
-        found.push({ record: absent(id), startedAtMs: read.startedAtMs, isAbsence: true });
+        if (isListedLately(work, wanted[place] as ReadRecord, read.startedAtMs)) {
+          tally.add({ unreadable: 1 });
+          work.seen.forget([wanted[place] as ReadRecord]);
+        } else found.push({ record: absent(id), startedAtMs: read.startedAtMs, isAbsence: true });
         break;
       case 'no-call':
         return { kind: 'failed', reason: `the definition has no call that reads a record of ${resource}` };
@@ -116,77 +106,7 @@ function sourceOf(work: PartWork): FoundSource {
   return { page: `${work.part.name} ${published}`, isFirst };
 }
 
-export function absent(id: string): ReadRecord {
-  return { id, isAbsent: true, data: { id } };
-}
-
-/** Publish what was read of records. @returns Undefined where all of it is published. */
-export async function publishFound(
-  work: RunWork,
-  resource: string,
-  found: readonly FoundRecord[],
-  source: FoundSource,
-): Promise<Extract<Advance, { kind: 'stop' }> | undefined> {
-  const { ports } = work;
-  const candidates = found.map((one) => toCandidate(work, resource, one, source));
-  const causes =
-    currentOf(work).mode === 'reconcile' && !source.isFirst ? await causesOf(work, resource, candidates) : undefined;
-  const publications = await publishEvents(ports, candidates);
-  ports.onFound?.(outcomesOf(publications));
-  for (const [place, publication] of publications.entries()) countOne(work, publication, causes?.[place]);
-  const isFailed = publications.some(({ kind }) => kind === 'failed');
-  if (!isFailed) return undefined;
-  const untilMs = ports.clock.nowMs() + retryMs;
-  return { kind: 'stop', stop: { kind: 'backing-off', reason: 'events could not be published', untilMs } };
-}
-
-function outcomesOf(publications: readonly Publication[]): FoundOutcomes {
-  const sums = new Map<PollOutcome, number>();
-  const add = (name: PollOutcome, amount: number) => sums.set(name, (sums.get(name) ?? 0) + amount);
-  for (const publication of publications) {
-    if (publication.kind === 'failed') continue;
-    add(publication.kind, 1);
-    if (publication.kind === 'published') add(...fanOutOf(publication));
-  }
-  return Object.fromEntries(sums);
-}
-
-function countOne({ tally }: RunWork, publication: Publication, cause: DriftCause | undefined): void {
-  if (publication.kind !== 'published') {
-    if (publication.kind !== 'failed') tally.add({ unchanged: 1 });
-    return;
-  }
-  const name = publication.type.slice('record:'.length);
-  if (name === 'created' || name === 'updated' || name === 'deleted') tally.add({ [name]: 1 });
-  if (cause !== undefined) tally.add({ drift: { [cause]: 1 } });
-}
-
-/** Why reconciliation found what the other ways had not told, should it turn out to be a change. */
-async function causesOf(
-  { ports, caller, job }: RunWork,
-  resource: string,
-  candidates: readonly Candidate[],
-): Promise<readonly DriftCause[]> {
-  const { account, definition } = caller;
-  const traits = recordTraitsOf(definition, resource, ports.schemas.schemas.get(resource));
-  const states = await ports.records.getMany(
-    candidates.map(({ event }) => ({
-      tenant: account.tenant,
-      account: account.id,
-      incarnation: account.createdAt,
-      resource,
-      recordId: event.record_id,
-    })),
-  );
-  const isPolled = job.resources.some(
-    (step) => step.resource === resource && definition.resources?.[resource]?.changes !== undefined,
-  );
-  return candidates.map(({ record, event }, place): DriftCause => {
-    const state = states[place]?.state;
-    if (record?.change === 'deleted') return 'silent-delete';
-    const isSameVersion = state?.version !== undefined && state.version === record?.version;
-    if (isSameVersion && state.fingerprint !== fingerprintOf(event.data, traits?.volatile ?? []))
-      return 'mapping-changed';
-    return isPolled ? 'missed-poll' : 'missed-webhook';
-  });
+function isListedLately(work: PartWork, { cursor }: ReadRecord, readAtMs: number): boolean {
+  const { plan } = work.read;
+  return plan.kind === 'time' && readAtMs - valueMs(plan, cursor) < unreadableForMs(work, work.part.step.resource);
 }

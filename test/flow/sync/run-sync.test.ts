@@ -249,6 +249,26 @@ describe('deletes', () => {
     expect((await world.events()).filter(({ type }) => type === 'record:deleted')).toEqual([]);
   });
 
+  test('a record that was heard of just now, and cannot be found yet, is not deleted (`not_before`)', async () => {
+    const get = { path: '/things/{id}', record: '$', not_before: '10m' };
+    const things = many(30);
+    const { events, pass, ask, provider } = await begun(things, shopWith({ things: { get } }));
+    // Its changes know the record; its other servers do not.
+    provider.respond(({ url }) => {
+      const isOfChanges = new URL(url).searchParams.has('since');
+      return shop(isOfChanges ? [...things, thing(31, 50)] : things)({ url });
+    });
+    await pass(6);
+    expect((await events()).at(-1)).toMatchObject({ type: 'record:created', record_id: '31' });
+    await ask('products', 'reconcile');
+    await pass(2);
+    expect((await events()).at(-1)).toMatchObject({ type: 'record:created', record_id: '31' });
+    await pass(15);
+    await ask('products', 'reconcile');
+    await pass(2);
+    expect((await events()).filter(({ type }) => type === 'record:deleted')).toMatchObject([{ record_id: '31' }]);
+  });
+
   test('without a read of single records, two listings prove it', async () => {
     const definition = shopWith({
       things: { get: undefined },
@@ -261,5 +281,37 @@ describe('deletes', () => {
     expect((await events()).filter(({ type }) => type === 'record:deleted')).toEqual([]);
     await pass(24 * 60);
     expect((await events()).filter(({ type }) => type === 'record:deleted')).toMatchObject([{ record_id: '5' }]);
+  });
+});
+
+describe('a feed of deletions', () => {
+  const deletions = {
+    path: '/deleted',
+    query: { since: '{since | iso}' },
+    records: 'rows',
+    id: 'ref',
+    cursor: { from: 'at', as: 'time' },
+  };
+  const day = '2026-11-21';
+
+  test.each([
+    ['a time', at(30), { ...thing(3, 40), title: 'restored' }, ['record:created', 'record:updated']],
+    ['a day', day, { ...thing(3, 40), title: 'restored' }, ['record:created', 'record:updated']],
+    ['a time', at(30), undefined, ['record:created', 'record:deleted']],
+    ['a day', day, undefined, ['record:created', 'record:deleted']],
+  ])('with %s tells of records that are gone, and of none that was restored since', async (_, when, now, types) => {
+    const things = many(5);
+    const deleted: { readonly ref: number; readonly at: string }[] = [];
+    const world = await createSyncWorld(shopWith({ things: { deletions } }));
+    world.provider.respond((request) =>
+      request.url.includes('/deleted') ? { body: { rows: deleted } } : shop(things)(request),
+    );
+    await world.begin();
+    await world.workOff();
+    deleted.push({ ref: 3, at: when });
+    things.splice(2, 1, ...(now === undefined ? [] : [now]));
+    await world.pass(11);
+    const told = (await world.events()).filter(({ record_id: id }) => id === '3');
+    expect(told.map(({ type }) => type)).toEqual(types);
   });
 });
