@@ -98,6 +98,11 @@ export function attemptSpan(id: string, subscription: string, attempt: number): 
   return spanOf('attempt', id, subscription, String(attempt));
 }
 
+/** The span of a copy for a second endpoint: not that of the attempt which it copies. @param id - Of the event. */
+export function shadowSpan(id: string, subscription: string): string {
+  return spanOf('shadow', id, subscription);
+}
+
 function spanOf(...parts: readonly string[]): string {
   return hash('sha256', JSON.stringify(parts)).slice(0, traceDigits / 2);
 }

@@ -1,6 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSRecord } from 'aws-lambda';
 import { describe, expect, test } from 'vitest';
+import type { AwsDestination } from '../../../lambdas/contracts/aws-destination.ts';
 import { limits } from '../../../lambdas/contracts/limits.ts';
 import type { ShadowMessage } from '../../../lambdas/contracts/messages.ts';
 import { newEndpoint } from '../../../lambdas/engine/delivery/endpoint-state.ts';
@@ -126,6 +127,31 @@ describe('a second endpoint', () => {
     expect(JSON.stringify(second)).not.toContain('"secret"');
     expect(second?.headers).not.toHaveProperty('authorization');
     expect(second?.clientCertificate).toBeUndefined();
+  });
+
+  test('gets a post, and the queue no second message, of a subscription in AWS', async () => {
+    const destination: AwsDestination = {
+      type: 'sqs',
+      queue_url: 'https://sqs.eu-west-1.amazonaws.com/222222222222/orders',
+      role_arn: 'arn:aws:iam::222222222222:role/tributary-events',
+      external_id: 'tributary-1',
+    };
+    const engine = await anEngine({ delivery: 'shadow', shadowUrl }, { url: destination.queue_url, destination });
+    await publish(engine, 'evt_1');
+    await letTimePass(engine, 1_000);
+    const sentTo = engine.callbacks.requests.map(({ url, message }) => [url, message?.destination]);
+    expect(sentTo).toHaveLength(2);
+    expect(sentTo).toContainEqual([destination.queue_url, destination]);
+    expect(sentTo).toContainEqual([shadowUrl, undefined]);
+  });
+
+  test('has a span of its own in the trace of the event', async () => {
+    const engine = await anEngine({ delivery: 'shadow', shadowUrl });
+    await publish(engine, 'evt_1');
+    await letTimePass(engine, 1_000);
+    const spans = engine.callbacks.requests.map(({ headers }) => String(headers['traceparent']).split('-'));
+    expect(new Set(spans.map(([, trace]) => trace)).size).toBe(1);
+    expect(new Set(spans.map(([, , span]) => span)).size).toBe(2);
   });
 
   test('gets no event that the filter rejects, and a batch as single events', async () => {

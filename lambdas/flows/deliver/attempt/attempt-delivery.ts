@@ -127,7 +127,7 @@ export async function prepareCallback(
   const timestampSeconds = Math.floor((signedAtMs ?? nowMs) / 1000);
   const message = messageTo(subscription, events, isReplay);
   const body = message === undefined ? shaped.body : escapeNoncharacters(shaped.body);
-  const made = { id, subscription: subscription.id, attempt };
+  const made = { id, subscription: subscription.id, attempt, isShadow };
   const trace = traceOfCallback(made, events, ports.callbackContext?.traceSampleRatio ?? 1);
   return {
     kind: 'ready',

@@ -1,7 +1,7 @@
 import type { CallbackOutcome } from '../../../engine/delivery/callback-outcome.ts';
 import type { CanonicalEvent } from '../../../engine/event/canonical-event.ts';
 import type { SpanLink } from '../../../engine/trace/span.ts';
-import { attemptSpan, publishSpan, traceOfEvent, traceOfId } from '../../../engine/trace/trace-ids.ts';
+import { attemptSpan, publishSpan, shadowSpan, traceOfEvent, traceOfId } from '../../../engine/trace/trace-ids.ts';
 import { isSampled, type TraceContext } from '../../../engine/trace/traceparent.ts';
 import type { Subscription } from '../../../ports/delivery/subscription-store.ts';
 import type { Clock } from '../../../ports/runtime/clock.ts';
@@ -13,6 +13,8 @@ export interface CallbackTrace extends TraceContext {
   readonly id: string;
   /** Number of the attempt, from 1. */
   readonly attempt: number;
+  /** Whether it is the copy for a second endpoint. */
+  readonly isShadow: boolean;
   /** The publications of its events, in the order of the events. */
   readonly publications: readonly SpanLink[];
 }
@@ -24,7 +26,14 @@ export interface CallbackTrace extends TraceContext {
  * @param sampleRatio - Share of the traces that are sampled.
  */
 export function traceOfCallback(
-  { id, subscription, attempt }: { readonly id: string; readonly subscription: string; readonly attempt: number },
+  {
+    id,
+    subscription,
+    attempt,
+    isShadow,
+  }: Pick<CallbackTrace, 'id' | 'attempt' | 'isShadow'> & {
+    readonly subscription: string;
+  },
   events: readonly CanonicalEvent[],
   sampleRatio: number,
 ): CallbackTrace {
@@ -33,10 +42,11 @@ export function traceOfCallback(
   const traceId = others.length === 0 ? first : traceOfId(id);
   return {
     traceId,
-    spanId: attemptSpan(id, subscription, attempt),
+    spanId: isShadow ? shadowSpan(id, subscription) : attemptSpan(id, subscription, attempt),
     isSampled: isSampled(traceId, sampleRatio),
     id,
     attempt,
+    isShadow,
     publications,
   };
 }
@@ -70,7 +80,8 @@ export function recordCallback(
       'messaging.message.id': trace.id,
       'tributary.subscription': id,
       'tributary.tenant': tenant ?? undefined,
-      'tributary.attempt': trace.attempt,
+      'tributary.attempt': trace.isShadow ? undefined : trace.attempt,
+      'tributary.shadow': trace.isShadow ? true : undefined,
       'tributary.events': trace.publications.length,
     },
     links: trace.publications.filter((one) => one !== parent),

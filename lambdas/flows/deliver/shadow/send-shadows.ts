@@ -73,7 +73,13 @@ async function findShadowed(ports: ShadowPorts, message: ShadowMessage): Promise
   // Headers, tokens and client certificates authenticate the engine at the first endpoint: no other may see them.
   const shadowed = {
     ...prepared,
-    subscription: { ...subscription, url, endpoint: { headers: {}, timeout_seconds: timeoutSeconds } },
+    // Without its destination in AWS, whose queue would otherwise get the message twice.
+    subscription: {
+      ...subscription,
+      url,
+      destination: undefined,
+      endpoint: { headers: {}, timeout_seconds: timeoutSeconds },
+    },
   };
   const ids = new Set(events.map((event) => event.id));
   const rows = await ports.events.getMany(

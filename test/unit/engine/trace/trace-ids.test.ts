@@ -6,6 +6,7 @@ import {
   publishSpan,
   readCorrelationId,
   requestSpan,
+  shadowSpan,
   traceBeganAtMs,
   traceOfEvent,
   traceOfId,
@@ -69,6 +70,8 @@ test('spans have ids of 16 digits, one for each thing that they are about', () =
     attemptSpan('evt_1', 'sub_1', 1),
     attemptSpan('evt_1', 'sub_1', 2),
     attemptSpan('evt_1', 'sub_2', 1),
+    shadowSpan('evt_1', 'sub_1'),
+    shadowSpan('evt_1', 'sub_2'),
   ];
   for (const span of spans) expect(span).toMatch(/^[0-9a-f]{16}$/);
   expect(new Set(spans).size).toBe(spans.length);
