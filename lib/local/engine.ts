@@ -101,6 +101,7 @@ export interface LocalEngine {
   /** What subscribers have in their own AWS accounts. */
   readonly subscribers: {
     createRole(role: ForeignRole): void;
+    createBus(arn: string): void;
     createStream(arn: string): void;
     /** Records of all streams, oldest first. */
     records(): readonly StreamRecord[];

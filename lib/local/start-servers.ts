@@ -127,10 +127,11 @@ export async function gateAll(
   };
 }
 
-/** What a test gives the subscribers: roles, streams, and a look at what arrived in them. */
-export function subscribersOf({ roleService, streamService }: Servers) {
+/** What a test gives the subscribers: roles, buses, streams, and a look at what arrived in them. */
+export function subscribersOf({ eventBus, roleService, streamService }: Servers) {
   return {
     createRole: (role: Parameters<RoleService['createRole']>[0]) => roleService.createRole(role),
+    createBus: (arn: string) => eventBus.createBus(arn),
     createStream: (arn: string) => streamService.createStream(arn),
     records: () => streamService.records(),
   };

@@ -204,6 +204,7 @@ test('send to a queue in an AWS account, with the policies of its role to copy',
     type: 'eventbridge',
     external_id: body.destination.external_id,
   });
+  await page.getByRole('region', { name: 'Permissions of the role' }).getByText('events:DescribeEventBus').waitFor();
   await goto('/subscriptions/sub_queue?tab=test');
   await page.getByRole('heading', { name: 'Ordinary event' }).waitFor();
   expect(await page.getByRole('heading', { name: 'Bad signature' }).count()).toBe(0);

@@ -30,6 +30,8 @@ let aws: AwsStandIn;
 let nowMs: number;
 /** The answer to AssumeRole. */
 let onAssume: (request: AwsRequest) => AwsAnswer;
+/** The answer to DescribeEventBus. */
+let onDescribe: (request: AwsRequest) => AwsAnswer;
 /** The answer to a message. */
 let onMessage: (request: AwsRequest) => AwsAnswer;
 
@@ -44,7 +46,11 @@ beforeEach(async () => {
   aws.known.set(own.accessKeyId, own).set(assumed.accessKeyId, assumed);
   onAssume = () => credentialsFor(3600);
   onMessage = () => ({ status: 200, body: JSON.stringify({ Entries: [{ EventId: 'e' }] }) });
-  aws.answerWith((request) => (request.service === 'sts' ? onAssume(request) : onMessage(request)));
+  onDescribe = () => ({ status: 200, body: JSON.stringify({ Name: 'orders' }) });
+  aws.answerWith((request) => {
+    if (request.service === 'sts') return onAssume(request);
+    return isDescription(request) ? onDescribe(request) : onMessage(request);
+  });
 });
 
 afterEach(() => aws.stop());
@@ -86,7 +92,9 @@ function request(destination: AwsDestination, change: Partial<CallbackRequest> =
   };
 }
 
-const messages = () => aws.requests.filter(({ service }) => service !== 'sts');
+const isDescription = ({ target }: AwsRequest) => target === 'AWSEvents.DescribeEventBus';
+const descriptions = () => aws.requests.filter(isDescription);
+const messages = () => aws.requests.filter((one) => one.service !== 'sts' && !isDescription(one));
 const assumptions = () => aws.requests.filter(({ service }) => service === 'sts');
 const bodyOf = (one: AwsRequest | undefined) => JSON.parse(one?.body ?? '');
 const refusal = (type: string, message: string, status = 400): AwsAnswer => ({
@@ -109,7 +117,7 @@ describe('the role', () => {
       DurationSeconds: '3600',
     });
     expect(JSON.parse(policy ?? '').Statement).toEqual([
-      { Effect: 'Allow', Action: 'sqs:SendMessage', Resource: 'arn:aws:sqs:eu-west-1:222222222222:orders' },
+      { Effect: 'Allow', Action: ['sqs:SendMessage'], Resource: 'arn:aws:sqs:eu-west-1:222222222222:orders' },
       {
         Effect: 'Allow',
         Action: ['kms:GenerateDataKey', 'kms:Decrypt'],
@@ -208,10 +216,29 @@ describe('messages', () => {
     const client = createClient();
     await client.post(request(fifo));
     await client.post(request(fifo, { message: { ...message, labels: { ...message.labels, isReplay: true } } }));
-    expect(messages().map(bodyOf)).toMatchObject([
-      { MessageGroupId: 'k'.repeat(43), MessageDeduplicationId: 'evt_1' },
-      { MessageGroupId: 'k'.repeat(43), MessageDeduplicationId: 'evt_1-1790000000' },
-    ]);
+    const [first, replayed] = messages().map(bodyOf);
+    expect([first.MessageGroupId, replayed.MessageGroupId]).toEqual(['k'.repeat(43), 'k'.repeat(43)]);
+    expect(replayed.MessageDeduplicationId).not.toBe(first.MessageDeduplicationId);
+  });
+
+  test('of two subscriptions to one FIFO queue are no repetitions; those of a repeated attempt are', async () => {
+    const fifo: AwsDestination = { ...sqs, queue_url: `${sqs.type === 'sqs' ? sqs.queue_url : ''}.fifo` };
+    const from = (subscription: string, headers: Record<string, string> = {}) => {
+      const one = request(fifo);
+      if (one.message === undefined) throw new Error('no message');
+      const message = { ...one.message, labels: { ...one.message.labels, subscription } };
+      return { ...one, headers: { ...one.headers, ...headers }, message };
+    };
+    const client = createClient();
+    await client.post(from('sub_1'));
+    await client.post(from('sub_1', { 'webhook-timestamp': '1790000060', 'webhook-signature': 'v1,def' }));
+    await client.post(from('sub_2'));
+    await client.post(from(`sub_${'x'.repeat(60)}`, { 'webhook-id': 'e'.repeat(128) }));
+    const ids = messages().map((one) => bodyOf(one).MessageDeduplicationId as string);
+    expect(ids[1]).toBe(ids[0]);
+    expect(new Set(ids).size).toBe(3);
+    // https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+    for (const id of ids) expect(id).toMatch(/^[\w-]{1,128}$/);
   });
 
   test('to a bus are events with the body as detail, without the signature', async () => {
@@ -249,12 +276,95 @@ describe('messages', () => {
     expect(aws.requests).toEqual([]);
   });
 
+  test('are not sent to a bus when their own member `tributary` would be lost', async () => {
+    for (const body of ['{"tributary":{"mine":1}}', '{"id":"evt_1","tributary":null}']) {
+      const outcome = await createClient().post(request(bus, { body }));
+      expect(outcome).toMatchObject({ kind: 'failed', isOwn: true, error: expect.stringContaining('`tributary`') });
+      expect(outcome).not.toHaveProperty('isTooLarge');
+    }
+    expect(aws.requests).toEqual([]);
+  });
+
   test('are not sent to a bus when they are no object', async () => {
     for (const body of ['"text"', '[1]', 'null']) {
       const outcome = await createClient().post(request(bus, { body }));
       expect(outcome).toMatchObject({ kind: 'failed', isOwn: true, error: expect.stringContaining('no JSON object') });
       expect(outcome).not.toHaveProperty('isTooLarge');
     }
+  });
+});
+
+// PutEvents answers for a bus that does not exist as for any other: https://github.com/aws/aws-cli/issues/9186
+describe('an event bus', () => {
+  const refusedBus = (type: string, message = 'because'): AwsAnswer => ({
+    status: 400,
+    body: JSON.stringify({ __type: type, message }),
+  });
+  const absent = refusedBus('ResourceNotFoundException', 'Event bus orders does not exist.');
+
+  test('that does not exist gets no message, and gets them seconds after it was created', async () => {
+    onDescribe = () => absent;
+    const client = createClient();
+    for (const _ of [1, 2])
+      expect(await client.post(request(bus))).toMatchObject({
+        kind: 'answered',
+        status: 404,
+        response: 'ResourceNotFoundException: Event bus orders does not exist.',
+      });
+    expect([descriptions().length, messages().length]).toEqual([1, 0]);
+    onDescribe = () => ({ status: 200, body: '{}' });
+    nowMs += 5_000;
+    expect(await client.post(request(bus))).toMatchObject({ kind: 'answered', status: 200 });
+  });
+
+  test('is looked up with the role, once for concurrent and later messages', async () => {
+    const client = createClient();
+    await Promise.all([client.post(request(bus)), client.post(request(bus))]);
+    await client.post(request(bus));
+    expect([descriptions().length, messages().length]).toEqual([1, 3]);
+    expect(descriptions()).toMatchObject([{ region: 'eu-west-1', service: 'events', credentials: assumed }]);
+    expect(bodyOf(descriptions()[0])).toEqual({ Name: 'arn:aws:events:eu-west-1:222222222222:event-bus/orders' });
+    const { Policy: policy = '' } = Object.fromEntries(new URLSearchParams(assumptions()[0]?.body));
+    expect(JSON.parse(policy).Statement).toEqual([
+      {
+        Effect: 'Allow',
+        Action: ['events:PutEvents', 'events:DescribeEventBus'],
+        Resource: 'arn:aws:events:eu-west-1:222222222222:event-bus/orders',
+      },
+    ]);
+  });
+
+  test('that was deleted is noticed within a minute', async () => {
+    const client = createClient();
+    await client.post(request(bus));
+    onDescribe = () => absent;
+    nowMs += 59_000;
+    expect(await client.post(request(bus))).toMatchObject({ status: 200 });
+    nowMs += 1_000;
+    expect(await client.post(request(bus))).toMatchObject({ status: 404 });
+  });
+
+  test.each([
+    ['the role may not look it up', refusedBus('AccessDeniedException'), 60_000],
+    ['AWS asks for fewer calls', refusedBus('ThrottlingException'), 5_000],
+    ['AWS has a fault', { status: 500, body: '<html>' }, 5_000],
+  ])('gets its messages when %s', async (_, answer, rememberedMs) => {
+    onDescribe = () => answer;
+    const client = createClient();
+    expect(await client.post(request(bus))).toMatchObject({ kind: 'answered', status: 200 });
+    nowMs += rememberedMs - 1;
+    await client.post(request(bus));
+    expect(descriptions()).toHaveLength(1);
+    nowMs += 1;
+    await client.post(request(bus));
+    expect([descriptions().length, messages().length]).toEqual([2, 3]);
+  });
+
+  test('is alone in being looked up', async () => {
+    const client = createClient();
+    await client.post(request(sqs));
+    await client.post(request(stream));
+    expect([descriptions().length, messages().length]).toEqual([0, 2]);
   });
 });
 
@@ -285,6 +395,42 @@ describe('refusals', () => {
       status,
       response: `${type}: because`,
     });
+  });
+
+  test.each([
+    [
+      'a queue that takes less',
+      sqs,
+      refusal(
+        'InvalidParameterValue',
+        'One or more parameters are invalid. Reason: Message must be shorter than 1024 bytes.',
+      ),
+    ],
+    [
+      'a stream that takes less',
+      stream,
+      refusal(
+        'ValidationException',
+        "1 validation error detected: Value at 'data' failed to satisfy constraint: Member must have length less than or equal to 1048576",
+      ),
+    ],
+    ['a stream that counts the key', stream, refusal('InvalidArgumentException', 'Record size exceeds 1 MB limit')],
+    ['a bus', bus, refusal('ValidationException', 'Total size of the entries in the request is over the limit.')],
+    ['any of them', sqs, { status: 413, body: 'Request Entity Too Large' }],
+  ])('of a size by %s are not tried again', async (_, destination, answer) => {
+    const outcome = await statusAfter(destination, answer);
+    expect(outcome).toMatchObject({ kind: 'failed', isOwn: true, isTooLarge: true, error: expect.any(String) });
+  });
+
+  test.each([
+    ['InvalidParameterValue', 'One or more parameters are invalid. Reason: Message must be longer than 1 byte.'],
+    [
+      'ValidationException',
+      "1 validation error detected: Value at 'partitionKey' failed to satisfy constraint: Member must have length less than or equal to 256",
+    ],
+    ['KmsInvalidState', 'Message must be shorter than 1024 bytes'],
+  ])('of another kind are: %s, %s', async (type, message) => {
+    expect(await statusAfter(stream, refusal(type, message))).toMatchObject({ kind: 'answered', status: 400 });
   });
 
   test('a bus refuses an entry within an answer of status 200', async () => {

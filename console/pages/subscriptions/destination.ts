@@ -71,12 +71,13 @@ export function permissionPolicyOf(destination: AwsDestination) {
   return { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action, Resource }] };
 }
 
-function grantOf(destination: AwsDestination): readonly [string, string] {
+function grantOf(destination: AwsDestination): readonly [string | readonly string[], string] {
   switch (destination.type) {
     case 'sqs':
       return ['sqs:SendMessage', queueArnOf(destination.queue_url, destination.role_arn)];
     case 'eventbridge':
-      return ['events:PutEvents', destination.bus_arn];
+      // PutEvents does not tell a bus that does not exist.
+      return [['events:PutEvents', 'events:DescribeEventBus'], destination.bus_arn];
     case 'kinesis':
       return ['kinesis:PutRecord', destination.stream_arn];
   }

@@ -15,9 +15,9 @@ export type CallbackOutcome =
       readonly durationMs: number;
       /** The answer was late, and another run already waits for one of this endpoint. The request may have arrived. */
       readonly isAbandoned?: true;
-      /** Nothing was sent, because the callback could not be built. The endpoint is not at fault. */
+      /** Nothing was delivered, because of the callback itself. The endpoint is not at fault. */
       readonly isOwn?: true;
-      /** Nothing was sent, because the destination takes no message of this size: another attempt would end so, too. */
+      /** The destination takes no message of this size: another attempt would end so, too. */
       readonly isTooLarge?: true;
       /** Nothing was sent, because an expression of the subscription exceeded its time or memory and was stopped. */
       readonly hasDied?: true;

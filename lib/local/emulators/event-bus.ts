@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type AccessRules, createAccessGuard } from '../iam/access-guard.ts';
-import { eventbridgeCalls } from '../iam/eventbridge-calls.ts';
+import { busArn, eventbridgeCalls } from '../iam/eventbridge-calls.ts';
 import { type JsonAnswer, type JsonRequest, parseJson, refuse, startJsonServer } from './json-server.ts';
 
 /** An event as a rule on the bus would receive it. */
@@ -14,9 +14,16 @@ export interface BusEvent {
   readonly time: string;
 }
 
-/** The part of EventBridge that functions use: it accepts events and keeps them for inspection. */
+/**
+ * The part of EventBridge that functions use: it accepts events and keeps them for inspection. Of a bus that does not
+ * exist it accepts them, too, and loses them. Each account has a bus `default`.
+ *
+ * @see https://github.com/aws/aws-cli/issues/9186
+ */
 export interface EventBus {
   readonly endpoint: string;
+  /** Create a bus. One that exists stays as it is. */
+  createBus(arn: string): void;
   /** Apply access rules; until then, every caller may do everything. */
   enforce(rules: AccessRules): void;
   /** The latest events, oldest first. */
@@ -41,9 +48,12 @@ export async function startEventBus(
 ): Promise<EventBus> {
   const guard = createAccessGuard();
   const kept: BusEvent[] = [];
+  const created = new Set<string>();
+  const exists = (bus: string) => created.has(busArn(bus)) || busArn(bus).endsWith(':event-bus/default');
   const put = (entry: Entry): EntryResult => {
     const event = readEntry(entry, nowMs());
     if ('ErrorCode' in event) return event;
+    if (!exists(event.bus)) return { EventId: event.id };
     kept.push(event);
     if (kept.length > maxKept) kept.shift();
     onEvent(event);
@@ -52,10 +62,12 @@ export async function startEventBus(
   const server = await startJsonServer({
     guard,
     required: ({ target, body }) => eventbridgeCalls(target, body),
-    carryOut: (request) => putEvents(request, put),
+    carryOut: (request) =>
+      request.target === 'AWSEvents.DescribeEventBus' ? describe(request, exists) : putEvents(request, put),
   });
   return {
     endpoint: server.endpoint,
+    createBus: (arn) => void created.add(arn),
     enforce: (rules) => guard.enforce(rules),
     events: () => [...kept],
     stop: () => server.stop(),
@@ -82,6 +94,16 @@ function putEvents({ method, target, body, sizeBytes }: JsonRequest, put: (entry
   const results = entries.map((entry) => put(entry as Entry));
   const failed = results.filter((result) => 'ErrorCode' in result);
   return { status: 200, body: { FailedEntryCount: failed.length, Entries: results } };
+}
+
+/** @see https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_DescribeEventBus.html */
+function describe({ body }: JsonRequest, exists: (bus: string) => boolean): JsonAnswer {
+  const { Name: bus = 'default' } = (body ?? {}) as { readonly Name?: unknown };
+  if (typeof bus !== 'string') return refuse('ValidationException', 'Name must be a string');
+  const arn = busArn(bus);
+  const name = arn.slice(arn.indexOf('/') + 1);
+  if (!exists(bus)) return refuse('ResourceNotFoundException', `Event bus ${name} does not exist.`);
+  return { status: 200, body: { Name: name, Arn: arn } };
 }
 
 /** Like EventBridge, accept or reject each entry on its own. */

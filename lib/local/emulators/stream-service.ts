@@ -61,7 +61,10 @@ function putRecord(
   if (!streams.has(stream)) return refuse('ResourceNotFoundException', `Stream ${stream} not found.`);
   const data = Buffer.from(Data, 'base64');
   if (data.byteLength + Buffer.byteLength(partitionKey) > maxRecordBytes)
-    return refuse('ValidationException', `The record has more than ${maxRecordBytes} bytes`);
+    return refuse(
+      'ValidationException',
+      `1 validation error detected: Value at 'data' failed to satisfy constraint: Member must have length less than or equal to ${maxRecordBytes}`,
+    );
   kept.push({ stream, partitionKey, data });
   if (kept.length > maxKept) kept.shift();
   const shard = createHash('md5').update(partitionKey).digest('hex').slice(0, 1);

@@ -147,7 +147,8 @@ test('an event bus gets the event as detail, and a stream gets records whose sig
     source: 'tributary.bused',
   });
   const stream = await subscribe('bused', { type: 'kinesis', stream_arn: streamArn, role_arn: role('stream') });
-  trust(bus, allow('events:PutEvents', busArn));
+  engine.subscribers.createBus(busArn);
+  trust(bus, allow('events:PutEvents', busArn), allow('events:DescribeEventBus', busArn));
   trust(stream, allow('kinesis:PutRecord', streamArn));
   engine.subscribers.createStream(streamArn);
   await github(url, { issue: 2 });
@@ -168,6 +169,51 @@ test('an event bus gets the event as detail, and a stream gets records whose sig
   expect(verified(stream.secret, text.slice(text.indexOf(',"body":') + 8, -1), headers)).toEqual(body);
 });
 
+test('an event bus that does not exist is a 404, and gets the event once it exists; a role that may only put events is enough', async () => {
+  const { account, github, engine, eventually } = running();
+  const { url } = await account('github', { tenant: 'busless' });
+  const busArn = `arn:aws:events:${region}:${accountId}:event-bus/late`;
+  const to = (name: string) => ({
+    type: 'eventbridge',
+    bus_arn: busArn,
+    role_arn: `arn:aws:iam::${accountId}:role/tributary-late-${name}`,
+    source: name,
+  });
+  const careful = await subscribe('busless', to('careful'));
+  trust(careful, allow('events:PutEvents', busArn), allow('events:DescribeEventBus', busArn));
+  const events = () => engine.busEvents().filter((one) => one.bus === busArn);
+  await github(url, { issue: 9 });
+  await eventually(async () => ((await deliveriesOf(careful.id))[0]?.attempts.length ?? 0) > 0);
+  expect((await deliveriesOf(careful.id))[0]?.attempts[0]).toMatchObject({
+    status: 404,
+    response: 'ResourceNotFoundException: Event bus late does not exist.',
+  });
+  engine.subscribers.createBus(busArn);
+  await eventually(() => events().length === 1);
+  expect((await deliveriesOf(careful.id))[0]?.state).toBe('delivered');
+
+  const old = await subscribe('busless', to('old'));
+  trust(old, allow('events:PutEvents', busArn));
+  await github(url, { issue: 10 });
+  await eventually(() => new Set(events().map(({ source }) => source)).size === 2);
+});
+
+test('an event that is larger than a stream takes is not tried again', async () => {
+  const { account, github, engine, eventually } = running();
+  const { url } = await account('github', { tenant: 'streamed' });
+  const streamArn = `arn:aws:kinesis:${region}:${accountId}:stream/usual`;
+  const subscription = await subscribe('streamed', {
+    type: 'kinesis',
+    stream_arn: streamArn,
+    role_arn: `${roleArn}-usual`,
+  });
+  engine.subscribers.createStream(streamArn);
+  trust(subscription, allow('kinesis:PutRecord', streamArn));
+  await github(url, { issue: 11, padding: 1_100_000 });
+  await eventually(async () => (await deliveriesOf(subscription.id))[0]?.state === 'exhausted');
+  expect(await deliveriesOf(subscription.id)).toMatchObject([{ exhausted_by: 'too-large', attempts: [{}] }]);
+});
+
 test('a FIFO queue gets the events of a record in one group, and drops an attempt that is repeated', async () => {
   const { account, github, eventually, call } = running();
   const queue = await createQueue('orders.fifo', { FifoQueue: 'true' });
@@ -179,7 +225,7 @@ test('a FIFO queue gets the events of a record in one group, and drops an attemp
   const [message] = queue.received as [Message];
   const id = headersOf(message)['webhook-id'];
   expect(message.Attributes).toMatchObject({
-    MessageDeduplicationId: id,
+    MessageDeduplicationId: expect.stringMatching(/^[\w-]{43}$/),
     MessageGroupId: expect.stringMatching(/^[\w-]{43}$/),
   });
   // A replay is asked for by a person, and is no repetition.

@@ -15,7 +15,7 @@ export interface RoleUse {
   readonly subscription: string;
   readonly destination: AwsDestination;
   readonly place: AwsPlace;
-  readonly type: Pick<DestinationType<AwsDestination>, 'service' | 'action' | 'usesCallersKey'>;
+  readonly type: Pick<DestinationType<AwsDestination>, 'service' | 'actions' | 'usesCallersKey'>;
 }
 
 /** Credentials of assumed roles. Never throws because of a role. */
@@ -49,7 +49,7 @@ interface Remembered {
 
 /**
  * Assumes roles with the external ids of their subscriptions, and remembers the credentials in memory only. A session
- * policy reduces each role to the one action on the one destination, whatever else the role may do.
+ * policy reduces each role to the actions of its type on the one destination, whatever else the role may do.
  */
 export function createAssumedRoles(
   post: SignedPost,
@@ -114,12 +114,12 @@ function requestFor(use: RoleUse): URLSearchParams {
   });
 }
 
-function sessionPolicy({ place, type: { service, action, usesCallersKey } }: RoleUse) {
+function sessionPolicy({ place, type: { service, actions, usesCallersKey } }: RoleUse) {
   const host = new URL(endpointOf(service, place.region)).host;
   return {
     Version: '2012-10-17',
     Statement: [
-      { Effect: 'Allow', Action: action, Resource: place.arn },
+      { Effect: 'Allow', Action: actions, Resource: place.arn },
       ...(usesCallersKey
         ? [
             {

@@ -7,11 +7,19 @@ import { createConfinedPost } from '../../http/confined-post.ts';
 import { createEgressPolicy } from '../../http/egress-policy.ts';
 import { createEndpointPools } from '../../http/endpoint-pools.ts';
 import { type AssumedRolesOptions, createAssumedRoles, type RoleUse } from './assumed-roles.ts';
-import { meansStaleCredentials, readAwsError, statusOf } from './aws-error.ts';
-import { type DestinationService, type DestinationType, notComposed } from './destination-type.ts';
+import { meansStaleCredentials, meansTooLarge, readAwsError, statusOf } from './aws-error.ts';
+import {
+  type AwsCall,
+  type AwsError,
+  type DestinationService,
+  type DestinationType,
+  notComposed,
+} from './destination-type.ts';
 import { eventbridgeDestination } from './eventbridge-destination.ts';
 import { kinesisDestination } from './kinesis-destination.ts';
-import { createSignedPost } from './signed-post.ts';
+import { createPresenceCheck } from './presence-check.ts';
+import { readJson } from './read-json.ts';
+import { type AwsPost, createSignedPost } from './signed-post.ts';
 import { sqsDestination } from './sqs-destination.ts';
 
 export interface AwsCallbackOptions extends AssumedRolesOptions {
@@ -35,13 +43,13 @@ export function createAwsCallbackClient(
   const policy = createEgressPolicy({ mayDial: () => true, allowHttp: isReplaced });
   const post = createSignedPost(createConfinedPost(policy, createEndpointPools(policy, clock), clock), clock);
   const roles = createAssumedRoles(post, clock, options);
+  const presence = createPresenceCheck(clock);
 
   async function send(
     request: CallbackRequest,
     { destination, labels }: NonNullable<CallbackRequest['message']>,
   ): Promise<CallbackOutcome> {
     const startedMs = clock.nowMs();
-    const { timeoutMs = limits.callbackTimeoutMs, late } = request;
     const type: DestinationType<AwsDestination> = types[destination.type];
     const place = placeOf(destination);
     if (place === undefined) return notComposed('the destination is not an address in AWS');
@@ -50,24 +58,32 @@ export function createAwsCallbackClient(
     const use: RoleUse = { subscription: labels.subscription, destination, place, type };
     const role = await roles.credentialsFor(use);
     if (role.kind === 'failed') return { ...role, durationMs: clock.nowMs() - startedMs };
-    const answer = await post({
-      service: type.service,
-      region: place.region,
-      endpoint: endpoints[type.service] ?? endpointOf(type.service, place.region),
-      credentials: role.credentials,
-      headers: { 'content-type': call.contentType, 'x-amz-target': call.target },
-      body: call.body,
-      timeoutMs,
-      late,
-    });
+    const { credentials } = role;
+    const perform = async ({ target, contentType, body }: AwsCall, times: Pick<AwsPost, 'timeoutMs' | 'late'>) =>
+      post({
+        service: type.service,
+        region: place.region,
+        endpoint: endpoints[type.service] ?? endpointOf(type.service, place.region),
+        credentials,
+        headers: { 'content-type': contentType, 'x-amz-target': target },
+        body,
+        ...times,
+      });
+    const description = type.describe?.(destination);
+    if (description !== undefined) {
+      const times = { timeoutMs: limits.tokenTimeoutMs };
+      const absence = await presence.absenceOf(credentials, async () => perform(description, times));
+      if (absence !== undefined) return refusal(absence, 400, clock.nowMs() - startedMs);
+    }
+    const { timeoutMs = limits.callbackTimeoutMs, late } = request;
+    const answer = await perform(call, { timeoutMs, late });
     if (answer.kind === 'failed') return answer;
     const read = readJson(answer.body);
     const error = answer.status === 200 ? type.errorIn(read) : readAwsError(read);
     const { durationMs } = answer;
     if (error === undefined) return { kind: 'answered', status: 200, retryAfter: undefined, response: '', durationMs };
-    if (meansStaleCredentials(error)) roles.forget(use, role.credentials);
-    const response = `${error.code}: ${error.message}`.slice(0, limits.callbackResponseKeptBytes);
-    return { kind: 'answered', status: statusOf(error, answer.status), retryAfter: undefined, response, durationMs };
+    if (meansStaleCredentials(error)) roles.forget(use, credentials);
+    return refusal(error, answer.status, durationMs);
   }
 
   return {
@@ -76,11 +92,9 @@ export function createAwsCallbackClient(
   };
 }
 
-/** @returns Undefined for a body that is not JSON. */
-function readJson(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'));
-  } catch {
-    return undefined;
-  }
+/** An error of AWS as the outcome of an attempt. @param httpStatus - Of the answer. */
+function refusal(error: AwsError, httpStatus: number, durationMs: number): CallbackOutcome {
+  const response = `${error.code}: ${error.message}`.slice(0, limits.callbackResponseKeptBytes);
+  if (meansTooLarge(error, httpStatus)) return { ...notComposed(response), durationMs, isTooLarge: true };
+  return { kind: 'answered', status: statusOf(error, httpStatus), retryAfter: undefined, response, durationMs };
 }

@@ -27,6 +27,35 @@ export function meansStaleCredentials({ code }: AwsError): boolean {
   return staleCredentials.test(code);
 }
 
+export function meansAbsence({ code }: AwsError): boolean {
+  return absent.test(code);
+}
+
+export function meansRefusal({ code }: AwsError): boolean {
+  return refused.test(code);
+}
+
+/** Errors for a parameter of any kind, such as a size. */
+const invalid = /^(InvalidParameterValue|InvalidArgument|Validation(Error|Exception)$)/i;
+/**
+ * What AWS says of a size that only it knows: the owner of a queue or a stream may set a limit. Other texts stay errors
+ * that are retried.
+ *
+ * @see https://github.com/getmoto/moto/issues/450 (SQS)
+ * @see https://github.com/awslabs/amazon-kinesis-producer/issues/680 (Kinesis)
+ */
+const sizes = [
+  /Reason: Message must be shorter than \d+ bytes/i,
+  /at 'data' failed to satisfy constraint: Member must have length less than or equal to \d+/i,
+  /records? size exceeds|exceeds (the )?max(imum)? (record )?size/i,
+  /Total size of the entries in the request is over the limit/i,
+];
+
+/** Whether AWS refused a message for its size, so that another attempt would end so, too. @param httpStatus - Of the answer. */
+export function meansTooLarge({ code, message }: AwsError, httpStatus: number): boolean {
+  return httpStatus === 413 || (invalid.test(code) && sizes.some((text) => text.test(message)));
+}
+
 /**
  * The HTTP status that says the same as an error of AWS: its services answer most errors with 400. So a refusal slows a
  * subscription down, and all others are retried, exactly as with an endpoint.

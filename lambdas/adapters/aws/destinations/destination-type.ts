@@ -4,8 +4,8 @@ import type { MessageLabels } from '../../../engine/destination/message-labels.t
 
 export type DestinationService = 'sqs' | 'events' | 'kinesis';
 
-/** A call of AWS that sends one message, not signed yet. */
-export interface SendingCall {
+/** A call of AWS, not signed yet: one that sends a message, or looks up its destination. */
+export interface AwsCall {
   readonly kind: 'call';
   /** Header `X-Amz-Target`. */
   readonly target: string;
@@ -30,11 +30,17 @@ export interface AwsError {
 /** What one type of destination knows of its service. */
 export interface DestinationType<Destination extends AwsDestination> {
   readonly service: DestinationService;
-  /** The one action that an assumed role may perform. */
-  readonly action: string;
+  /** The only actions that an assumed role may perform. */
+  readonly actions: readonly string[];
   /** Whether the caller's own permissions must cover the key that encrypts the destination. */
   readonly usesCallersKey: boolean;
-  compose(destination: Destination, message: Message): SendingCall | Extract<CallbackOutcome, { kind: 'failed' }>;
+  compose(destination: Destination, message: Message): AwsCall | Extract<CallbackOutcome, { kind: 'failed' }>;
+  /**
+   * A call that fails with a `ResourceNotFoundException` for a destination that does not exist.
+   *
+   * @default - none: the service itself refuses messages for such a destination
+   */
+  describe?(destination: Destination): AwsCall;
   /** The error within an answer of status 200; undefined if AWS took the message. */
   errorIn(answer: unknown): AwsError | undefined;
 }

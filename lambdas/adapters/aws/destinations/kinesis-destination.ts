@@ -7,7 +7,7 @@ const maxBytes = 10 * 1_048_576;
 /** Sends a callback as a record of JSON: its headers, and its body as it is signed. */
 export const kinesisDestination: DestinationType<KinesisDestination> = {
   service: 'kinesis',
-  action: 'kinesis:PutRecord',
+  actions: ['kinesis:PutRecord'],
   usesCallersKey: true,
   compose({ stream_arn }, { headers: all, body, labels: { key } }) {
     const { 'user-agent': _, ...headers } = all;

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readQueueUrl, type SqsDestination } from '../../../contracts/aws-destination.ts';
 import { type DestinationType, type Message, tooLarge } from './destination-type.ts';
 
@@ -9,7 +10,7 @@ const maxAttributes = 10;
 /** Sends the body of a callback as a message, and its headers as attributes of the message. */
 export const sqsDestination: DestinationType<SqsDestination> = {
   service: 'sqs',
-  action: 'sqs:SendMessage',
+  actions: ['sqs:SendMessage'],
   usesCallersKey: true,
   compose({ queue_url: queueUrl }, message) {
     const { body } = message;
@@ -47,12 +48,15 @@ function attributesOf({ headers }: Message): readonly (readonly [string, string]
 
 /**
  * A FIFO queue keeps the order of a group, and drops a message whose deduplication id it saw within five minutes: that
- * of a repeated attempt, but not that of a replay, which a person asked for.
+ * of a repeated attempt, but not that of a replay, which a person asked for. Several subscriptions may share a queue:
+ * each has its own message for an event. A hash, because the id has at most 128 characters.
+ *
+ * @see https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/using-messagededuplicationid-property.html
  */
-function groupOf({ headers, labels: { key, isReplay } }: Message) {
-  const id = headers['webhook-id'] ?? '';
+function groupOf({ headers, labels: { subscription, key, isReplay } }: Message) {
+  const sent = [subscription, headers['webhook-id'], ...(isReplay ? [headers['webhook-timestamp']] : [])];
   return {
     MessageGroupId: key,
-    MessageDeduplicationId: isReplay ? `${id}-${headers['webhook-timestamp']}` : id,
+    MessageDeduplicationId: createHash('sha256').update(JSON.stringify(sent)).digest('base64url'),
   };
 }

@@ -1,4 +1,9 @@
-import { EventBridgeClient, ListRulesCommand, PutEventsCommand } from '@aws-sdk/client-eventbridge';
+import {
+  DescribeEventBusCommand,
+  EventBridgeClient,
+  ListRulesCommand,
+  PutEventsCommand,
+} from '@aws-sdk/client-eventbridge';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type EventBus, startEventBus } from '../../../../lib/local/emulators/event-bus.ts';
 
@@ -8,12 +13,14 @@ let client: EventBridgeClient;
 beforeAll(async () => {
   bus = await startEventBus(() => nowMs);
   client = clientOf('local');
+  bus.createBus(arnOf('own'));
 });
 afterAll(async () => {
   client.destroy();
   await bus.stop();
 });
 
+const arnOf = (name: string) => `arn:aws:events:us-east-1:000000000000:event-bus/${name}`;
 const clientOf = (accessKeyId: string) =>
   new EventBridgeClient({
     endpoint: bus.endpoint,
@@ -53,6 +60,29 @@ test('keeps the events with the time of its clock, and judges each entry on its 
       time: '2026-11-21T12:00:00.000Z',
     })),
   );
+});
+
+test('accepts events for a bus that does not exist, as EventBridge does, and loses them', async () => {
+  const before = bus.events();
+  const Entries = [{ ...entry, EventBusName: 'gone' }];
+  const answer = await client.send(new PutEventsCommand({ Entries }));
+  expect(answer).toMatchObject({ FailedEntryCount: 0, Entries: [{ EventId: expect.any(String) }] });
+  expect(bus.events()).toEqual(before);
+});
+
+test('describes the buses that exist, by name and by ARN', async () => {
+  for (const Name of ['own', arnOf('own')])
+    expect(await client.send(new DescribeEventBusCommand({ Name }))).toMatchObject({ Name: 'own', Arn: arnOf('own') });
+  expect(await client.send(new DescribeEventBusCommand({}))).toMatchObject({ Name: 'default' });
+  const theirs = 'arn:aws:events:eu-west-1:222222222222:event-bus';
+  expect(await client.send(new DescribeEventBusCommand({ Name: `${theirs}/default` }))).toMatchObject({
+    Arn: `${theirs}/default`,
+  });
+  for (const Name of ['gone', `${theirs}/own`])
+    await expect(client.send(new DescribeEventBusCommand({ Name }))).rejects.toMatchObject({
+      name: 'ResourceNotFoundException',
+      message: `Event bus ${Name.split('/').at(-1)} does not exist.`,
+    });
 });
 
 test('fails when there are too many entries, or the operation is unknown', async () => {

@@ -171,6 +171,13 @@ describe('a request needs permission for', () => {
   ])('EventBridge %j', (Entries, expected) => {
     expect(show(eventbridgeCalls('AWSEvents.PutEvents', { Entries }))).toEqual(expected);
   });
+  test.each([
+    [{ Name: 'own' }, `${bus}/own`],
+    [{ Name: `${bus}/own` }, `${bus}/own`],
+    [{}, `${bus}/default`],
+  ])('EventBridge describes %j', (body, expected) => {
+    expect(show(eventbridgeCalls('AWSEvents.DescribeEventBus', body))).toEqual([`events:DescribeEventBus ${expected}`]);
+  });
 
   test.each<[method: string, url: string, expected: string[], headers?: Record<string, string>]>([
     ['GET', '/b/k?x-id=GetObject', ['s3:GetObject arn:aws:s3:::b/k']],
@@ -238,6 +245,7 @@ describe('a request needs permission for', () => {
     expect(sqsCalls('AmazonSQS.StartMessageMoveTask', {}, unencrypted).kind).toBe('unknown');
     expect(eventbridgeCalls('AWSEvents.PutRule', {}).kind).toBe('unknown');
     expect(eventbridgeCalls('AWSEvents.PutEvents', {}).kind).toBe('malformed');
+    expect(eventbridgeCalls('AWSEvents.DescribeEventBus', { Name: 1 }).kind).toBe('malformed');
     for (const url of ['/b/k?tagging', '/b?versioning', '/b?policy', '/b?location='])
       expect(s3Calls({ method: 'GET', url, headers: {} }, unencrypted).kind).toBe('unknown');
     expect(s3Calls({ method: 'POST', url: '/b?delete', headers: {} }, unencrypted).kind).toBe('unknown');
