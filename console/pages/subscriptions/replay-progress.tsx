@@ -90,5 +90,8 @@ export function ReplayProgress({ subscription, id }: { readonly subscription: st
 const words: Readonly<Record<Replay['state'], (replay: Replay) => string>> = {
   running: ({ id }) => `Replay ${id} is running. It goes on when you leave this page.`,
   done: ({ id, replayed }) => `Replay ${id} has queued ${replayed.toLocaleString()} events. They are being sent.`,
-  cancelled: ({ id }) => `Replay ${id} was cancelled.`,
+  cancelled: ({ id, cancelled_by: by }) =>
+    by === 'delivery-pull'
+      ? `Replay ${id} was cancelled, because the tenant now gets its events from the feed only.`
+      : `Replay ${id} was cancelled.`,
 };

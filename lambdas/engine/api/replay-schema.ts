@@ -9,6 +9,12 @@ export const replay = z
     tenant: z.string(),
     mode: z.enum(['all', 'failed', 'missing']),
     state: z.enum(['running', 'done', 'cancelled']),
+    cancelled_by: z
+      .enum(['caller', 'delivery-pull'])
+      .nullable()
+      .describe(
+        "`delivery-pull`: the tenant's delivery mode was set to `pull` while the replay ran. Null unless it is cancelled.",
+      ),
     rate_per_second: z.number(),
     scanned: z.int().describe('Events that the replay has read so far.'),
     replayed: z.int().describe('Events that the replay has sent so far.'),

@@ -126,6 +126,9 @@ export const secretValues = z
   .default({})
   .refine(...fitsRow);
 
+/** The end of a sentence about a 409. */
+export const deliveryPull = "the tenant's delivery mode is `pull` (reason `delivery-pull`).";
+
 /** The 429 of operations that take seconds. */
 export const tooManyWaiting =
   '`reason` is `too-many-waiting` if the key or its tenant has the maximum number of long-running calls in progress.';

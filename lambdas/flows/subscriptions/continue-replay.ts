@@ -1,9 +1,9 @@
 import type { DrainMessage } from '../../contracts/messages.ts';
 import type { Subscription, SubscriptionStore } from '../../ports/delivery/subscription-store.ts';
 import type { PreparedSubscription } from '../deliver/attempt/prepare-subscription.ts';
-import { cancelReplay, type ReplayPorts, runReplay } from './replay-events.ts';
+import { cancelReplay, type RunReplayPorts, runReplay } from './replay-events.ts';
 
-export interface ContinueReplayPorts extends ReplayPorts {
+export interface ContinueReplayPorts extends RunReplayPorts {
   readonly subscriptions: Pick<SubscriptionStore, 'getMany'>;
   readonly prepare: (subscription: Subscription) => PreparedSubscription;
 }

@@ -10,6 +10,7 @@ import type { DrainQueue } from '../../ports/events/queues.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { Randomness } from '../../ports/runtime/randomness.ts';
 import type { RunningWorkLog } from '../../ports/runtime/running-work.ts';
+import type { TenantPolicies } from '../../ports/tenants/tenant-store.ts';
 import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
 import { askForDrain } from '../deliver/ask-for-drain.ts';
 import { parkNew } from '../deliver/attempt/attempt-delivery.ts';
@@ -40,6 +41,10 @@ export interface ReplayPorts extends EndpointPorts, PinPorts {
   readonly drainQueue: DrainQueue;
   readonly clock: Clock;
   readonly randomness: Randomness;
+}
+
+export interface RunReplayPorts extends ReplayPorts {
+  readonly tenantPolicies: TenantPolicies;
 }
 
 /** Time limit of one run; the next run does the rest. */
@@ -150,12 +155,13 @@ export async function countReplay(
 }
 
 /**
- * Continue a replay: put its next events into the endpoint's backlog, at the replay's rate.
+ * Continue a replay: put its next events into the endpoint's backlog, at the replay's rate. Cancels it once its tenant
+ * only pulls.
  *
  * @param restarts - From the message. If dispatch has restarted the replay since, a newer message continues it.
  */
 export async function runReplay(
-  ports: ReplayPorts,
+  ports: RunReplayPorts,
   prepared: PreparedSubscription,
   id: string,
   restarts = 0,
@@ -164,6 +170,10 @@ export async function runReplay(
   let replay = await ports.replays.find(subscription.id, id);
   const untilMs = ports.clock.nowMs() + runMs;
   while (replay?.state === 'running' && (replay.restarts ?? 0) === restarts) {
+    if (await isPullOnly(ports, replay)) {
+      await cancelReplay(ports, subscription.id, id, 'delivery-pull');
+      return 'ended';
+    }
     const startedAtMs = ports.clock.nowMs();
     if (startedAtMs >= untilMs) return goOnLater(ports, replay, 0);
     const { followsUntilMs = 0 } = replay;
@@ -199,6 +209,15 @@ export async function runReplay(
     if (restMs > 0) await ports.pause(restMs);
   }
   return 'ended';
+}
+
+/**
+ * Whether the tenant of a replay has only pulled since the replay began. The call that began it read the tenant's row
+ * itself: a policy that may be older says nothing, or a replay right after the change back would be cancelled.
+ */
+async function isPullOnly({ tenantPolicies, clock }: RunReplayPorts, { tenant, createdAt }: Replay): Promise<boolean> {
+  if (clock.nowMs() - Date.parse(createdAt) <= limits.tenantPolicyMaxAgeMs) return false;
+  return (await tenantPolicies.getMany([tenant])).get(tenant)?.delivery?.mode === 'pull';
 }
 
 /**
@@ -244,15 +263,18 @@ async function goOnLater(ports: ReplayPorts, replay: Replay, delayMs: number): P
   return 'continued';
 }
 
+/** @param cancelledBy - Undefined for a caller. */
 export async function cancelReplay(
   ports: Pick<ReplayPorts, 'replays' | 'clock'>,
   subscription: string,
   id: string,
+  cancelledBy?: Replay['cancelledBy'],
 ): Promise<Replay | undefined> {
   for (;;) {
     const replay = await ports.replays.find(subscription, id);
     if (replay?.state !== 'running') return replay;
-    const ended: Replay = { ...replay, state: 'cancelled', endedAt: new Date(ports.clock.nowMs()).toISOString() };
+    const endedAt = new Date(ports.clock.nowMs()).toISOString();
+    const ended: Replay = { ...replay, state: 'cancelled', cancelledBy, endedAt };
     if (await ports.replays.replace(ended)) return { ...ended, revision: ended.revision + 1 };
   }
 }

@@ -30,6 +30,8 @@ export interface Replay {
   /** Most events put into the endpoint's backlog in one second. */
   readonly ratePerSecond: number;
   readonly state: 'running' | 'done' | 'cancelled';
+  /** Why the engine itself cancelled it; undefined where a caller did, and for one that is not cancelled. */
+  readonly cancelledBy?: 'delivery-pull' | undefined;
   /** How often dispatch has restarted a silent replay; undefined for never. Messages of an earlier start end. */
   readonly restarts?: number | undefined;
   /** Events scanned, and how many of them were sent. */

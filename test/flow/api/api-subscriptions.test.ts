@@ -548,7 +548,11 @@ describe('replays', () => {
       data: [started.body],
       next_cursor: null,
     });
-    for (const _ of [1, 2]) expect((await api.call('POST', `${path}/cancel`)).body.state).toBe('cancelled');
+    for (const _ of [1, 2])
+      expect((await api.call('POST', `${path}/cancel`)).body).toMatchObject({
+        state: 'cancelled',
+        cancelled_by: 'caller',
+      });
     expect(await api.call('GET', `${path}x`)).toMatchObject(problem(404));
     expect(await api.call('POST', `${path}x/cancel`)).toMatchObject(problem(404));
   });

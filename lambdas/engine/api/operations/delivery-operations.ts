@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { operation } from '../operation.ts';
-import { emptyBody, identifier, listQuery, pageOf, time } from '../shared-schema.ts';
+import { deliveryPull, emptyBody, identifier, listQuery, pageOf, time } from '../shared-schema.ts';
 
 export const deliveryStates = ['waiting', 'retrying', 'delivered', 'exhausted', 'cancelled'] as const;
 
@@ -111,7 +111,7 @@ export const deliveryOperations = {
     body: emptyBody,
     hasOptionalBody: true,
     answers: { 202: { description: 'The next attempt is queued.', body: delivery } },
-    problems: { 409: 'The subscription is disabled, or the event is no longer stored.' },
+    problems: { 409: `The subscription is disabled, the event is no longer stored, or ${deliveryPull}` },
     example: {
       params: ofDelivery,
       answer: { ...example, state: 'retrying', waits_for: 'endpoint' },
@@ -137,7 +137,7 @@ export const deliveryOperations = {
     access: 'subscriptions:write',
     body: redeliverBody,
     answers: { 202: { description: 'The delivery is queued.', body: delivery } },
-    problems: { 409: 'The subscription is disabled.' },
+    problems: { 409: `The subscription is disabled, or ${deliveryPull}` },
     example: {
       params: { id: example.event_id },
       body: { subscription: 'sub_acme' },

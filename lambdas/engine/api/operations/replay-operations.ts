@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { operation } from '../operation.ts';
 import { replay } from '../replay-schema.ts';
-import { emptyBody, instant, listQuery, pageOf, tenantName, tooManyWaiting } from '../shared-schema.ts';
+import { deliveryPull, emptyBody, instant, listQuery, pageOf, tenantName, tooManyWaiting } from '../shared-schema.ts';
 import { count, delivery, ofSubscription } from './delivery-operations.ts';
 
 const replayBody = z
@@ -40,6 +40,7 @@ const replayExample = {
   tenant: 'acme',
   mode: 'missing',
   state: 'running',
+  cancelled_by: null,
   rate_per_second: 50,
   scanned: 0,
   replayed: 0,
@@ -69,7 +70,7 @@ export const replayOperations = {
       200: { description: 'With `dry_run`: the number of events that a replay would send.', body: count },
     },
     problems: {
-      409: "The subscription is disabled, or the tenant's delivery mode is `pull` (reason `delivery-pull`).",
+      409: `The subscription is disabled, or ${deliveryPull}`,
       429: `${tooManyWaiting} Only a \`dry_run\` is such a call.`,
     },
     example: {
@@ -109,7 +110,7 @@ export const replayOperations = {
     answers: { 200: { description: 'The replay after the call.', body: replay } },
     example: {
       params: ofReplay,
-      answer: { ...replayExample, state: 'cancelled', ended_at: '2026-11-27T12:01:00.000Z' },
+      answer: { ...replayExample, state: 'cancelled', cancelled_by: 'caller', ended_at: '2026-11-27T12:01:00.000Z' },
     },
   }),
 } as const;

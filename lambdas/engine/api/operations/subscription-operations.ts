@@ -2,7 +2,15 @@ import { z } from 'zod';
 import { recordEventType, resourceName } from '../../feed/filter-schema.ts';
 import { shapingSchema } from '../../shaping/shaping-schema.ts';
 import { operation } from '../operation.ts';
-import { emptyBody, metadataListQuery, pageOf, tenantName, time, tooManyWaiting } from '../shared-schema.ts';
+import {
+  deliveryPull,
+  emptyBody,
+  metadataListQuery,
+  pageOf,
+  tenantName,
+  time,
+  tooManyWaiting,
+} from '../shared-schema.ts';
 import { subscriptionBody, subscriptionPatch } from '../subscription-body-schema.ts';
 import {
   enabledSubscription,
@@ -201,6 +209,7 @@ export const subscriptionOperations = {
         body: enabledSubscription,
       },
     },
+    problems: { 409: `With \`catch_up\`: ${deliveryPull}` },
     example: { params, body: {}, answer: { ...subscriptionExample, disabled_since: null, catch_up: null } },
   }),
   disableSubscription: operation({

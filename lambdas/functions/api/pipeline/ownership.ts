@@ -84,7 +84,7 @@ export async function mustBePulled(
   });
 }
 
-/** @throws {ProblemError} 409 while a tenant's delivery mode is `pull`: nothing is delivered, no replay either. */
+/** @throws {ProblemError} 409 while a tenant's delivery mode is `pull`: nothing is delivered, and nothing of the past again. */
 export async function mustBePushed(
   { tenants }: { readonly tenants: Pick<TenantStore, 'find'> },
   tenant: string,

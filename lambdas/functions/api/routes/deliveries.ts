@@ -7,7 +7,7 @@ import type { Subscription } from '../../../ports/delivery/subscription-store.ts
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiOutcomes, ApiPorts } from '../api-ports.ts';
 import type { AnyCall, Handlers } from '../pipeline/api-call.ts';
-import { findEventFor, findSubscription, mustBeEnabled } from '../pipeline/ownership.ts';
+import { findEventFor, findSubscription, mustBeEnabled, mustBePushed } from '../pipeline/ownership.ts';
 import { mayAccess, notFound } from '../pipeline/principal.ts';
 
 import { readDeliveryId } from '../views/delivery-id.ts';
@@ -38,6 +38,7 @@ export function deliveryHandlers(ports: ApiPorts, outcomes: ApiOutcomes): Handle
       mustBeEnabled(subscription);
       if ((await ports.events.getMany([delivery])).length === 0)
         throw new ProblemError({ status: 409, detail: 'The event has expired, so it cannot be sent again.' });
+      await mustBePushed(ports, delivery.tenant);
       const view = deliveryView(await attemptNow(ports, subscription, delivery));
       return { status: 202, body: view, change: changed(`deliveries/${view.id}`, subscription.tenant, stateOf(view)) };
     },
@@ -60,6 +61,7 @@ export function deliveryHandlers(ports: ApiPorts, outcomes: ApiOutcomes): Handle
       const subscription = await findSubscription(ports, call, call.body.subscription);
       const row = await findEventFor(ports, call, subscription, call.params['id'] ?? '');
       mustBeEnabled(subscription);
+      await mustBePushed(ports, row.tenant);
       const view = deliveryView(await attemptNow(ports, subscription, deliveryOf(subscription, row)));
       return { status: 202, body: view, change: changed(`deliveries/${view.id}`, subscription.tenant, stateOf(view)) };
     },

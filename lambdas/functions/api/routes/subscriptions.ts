@@ -17,7 +17,7 @@ import type { Subscription } from '../../../ports/delivery/subscription-store.ts
 import { ProblemError } from '../../invocation/answer-problems.ts';
 import type { ApiOutcomes, ApiPorts } from '../api-ports.ts';
 import { type ApiAnswer, type ApiCall, bodyProblem, type Handlers } from '../pipeline/api-call.ts';
-import { erasing, findSubscription, namedTenant } from '../pipeline/ownership.ts';
+import { erasing, findSubscription, mustBePushed, namedTenant } from '../pipeline/ownership.ts';
 import { mayAccess, notFound, tenantOf } from '../pipeline/principal.ts';
 import { quotaExceeded } from '../pipeline/quota-problem.ts';
 import { whileCounted } from '../pipeline/waiting.ts';
@@ -148,6 +148,7 @@ export function subscriptionHandlers(
       const { catch_up: isCatchingUp, tenant: named } = call.body;
       const before = await findSubscription(ports, call);
       const tenant = isCatchingUp ? namedTenant(before, named) : undefined;
+      if (tenant !== undefined) await mustBePushed(ports, tenant);
       const enabling = await enableSubscription(ports, before.id, tenant === undefined ? undefined : { tenant });
       if (enabling === undefined) throw notFound('subscription');
       const { disabledSince, catchUp } = enabling;

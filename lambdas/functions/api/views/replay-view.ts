@@ -9,6 +9,7 @@ export function replayView(replay: Replay) {
     tenant,
     mode,
     state,
+    cancelled_by: cancelledBy(replay),
     rate_per_second: ratePerSecond,
     scanned,
     replayed,
@@ -18,4 +19,8 @@ export function replayView(replay: Replay) {
     created_at: createdAt,
     ended_at: endedAt ?? null,
   };
+}
+
+function cancelledBy({ state, cancelledBy: engine }: Replay): 'caller' | 'delivery-pull' | null {
+  return state === 'cancelled' ? (engine ?? 'caller') : null;
 }
