@@ -190,7 +190,7 @@ export const functionEnvironments = {
   enrich: [...readingKeys, environmentKeys.fetchesTable],
   poll: [...readingKeys, environmentKeys.syncsTable, environmentKeys.pollQueueUrl],
   deliver: sendingKeys,
-  drain: sendingKeys,
+  drain: [...sendingKeys, environmentKeys.shadowQueueUrl],
   dispatch: [
     ...loggingKeys,
     environmentKeys.tenantsTable,

@@ -2,9 +2,16 @@ import type { Logger } from '@aws-lambda-powertools/logger';
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { limits } from '../../contracts/limits.ts';
 import { type HidePorts, hideFailedMessages } from '../../flows/concurrency/hide-failed-messages.ts';
+import type { FailedMessages } from '../../ports/events/queues.ts';
 
 export interface RetryRuntime extends HidePorts {
   readonly log: Logger;
+  /**
+   * Further queues that the function consumes, by their names: a queue knows the receipts of its own messages only.
+   *
+   * @default - none: all messages come from the queue of `failedMessages`
+   */
+  readonly otherQueues?: ReadonlyMap<string, FailedMessages> | undefined;
 }
 
 /**
@@ -36,15 +43,28 @@ export function retrySoon(
 async function hide(runtime: RetryRuntime, records: readonly SQSRecord[]): Promise<void> {
   const late = 'failed messages are retried only after the visibility timeout';
   try {
-    const messages = records.map((record) => ({
-      receipt: record.receiptHandle,
-      receiveCount: receiveCountOf(record),
-    }));
-    const unchanged = await hideFailedMessages(runtime, messages);
-    if (unchanged > 0) runtime.log.warn(late, { messages: unchanged });
+    const queues = Map.groupBy(
+      records,
+      (record) => runtime.otherQueues?.get(queueOf(record)) ?? runtime.failedMessages,
+    );
+    const unchanged = await Promise.all(
+      [...queues].map(async ([failedMessages, some]) =>
+        hideFailedMessages(
+          { ...runtime, failedMessages },
+          some.map((record) => ({ receipt: record.receiptHandle, receiveCount: receiveCountOf(record) })),
+        ),
+      ),
+    );
+    const messages = unchanged.reduce((sum, count) => sum + count, 0);
+    if (messages > 0) runtime.log.warn(late, { messages });
   } catch (error) {
     runtime.log.warn(late, error as Error);
   }
+}
+
+/** The name of the queue that has delivered a message. */
+function queueOf({ eventSourceARN }: SQSRecord): string {
+  return eventSourceARN?.split(':').at(-1) ?? '';
 }
 
 /** How often the queue has delivered a message, this time included. */

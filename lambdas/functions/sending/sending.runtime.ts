@@ -51,11 +51,20 @@ const expressionLimits = {
 export function createSendingRetries(
   name: 'deliver' | 'drain',
   variables: NodeJS.ProcessEnv,
-): Pick<RetryRuntime, 'failedMessages' | 'randomness'> {
+): Pick<RetryRuntime, 'failedMessages' | 'otherQueues' | 'randomness'> {
+  const failedMessagesOf = (queueUrl: string) => createSqsFailedMessages(lean(new SQSClient(clientSettings)), queueUrl);
+  if (name === 'deliver') {
+    const env = readEnvironment(name, variables);
+    return {
+      failedMessages: failedMessagesOf(env[environmentKeys.deliveryQueueUrl]),
+      randomness: systemRandomness,
+    };
+  }
   const env = readEnvironment(name, variables);
-  const queueUrl = { deliver: env[environmentKeys.deliveryQueueUrl], drain: env[environmentKeys.drainQueueUrl] }[name];
+  const shadowQueueUrl = env[environmentKeys.shadowQueueUrl];
   return {
-    failedMessages: createSqsFailedMessages(lean(new SQSClient(clientSettings)), queueUrl),
+    failedMessages: failedMessagesOf(env[environmentKeys.drainQueueUrl]),
+    otherQueues: new Map([[shadowQueueUrl.split('/').at(-1) as string, failedMessagesOf(shadowQueueUrl)]]),
     randomness: systemRandomness,
   };
 }

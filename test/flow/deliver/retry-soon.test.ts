@@ -94,6 +94,36 @@ describe('a message that fails', () => {
     expect(await poll()).toEqual(['a', 'b']);
   });
 
+  test('is hidden in the queue that delivered it, of several that a function consumes', async () => {
+    const clock = createManualClock();
+    const [drainQueue, shadowQueue] = [createInMemoryQueue(clock, 360_000), createInMemoryQueue(clock, 360_000)];
+    const consumer = retrySoon(
+      {
+        failedMessages: failedMessagesOn(drainQueue),
+        otherQueues: new Map([['Stack-ShadowQueue', failedMessagesOn(shadowQueue)]]),
+        randomness: { fraction: () => 0 },
+        log,
+      },
+      async ({ Records }) => failing(...Records.map(({ messageId }) => messageId)),
+    );
+    const received = [
+      [drainQueue, 'Stack-DrainQueue'],
+      [shadowQueue, 'Stack-ShadowQueue'],
+    ] as const;
+    for (const [queue] of received) queue.send('a');
+    const Records = received.flatMap(([queue, name]) =>
+      queue.receive().map(({ id, body }) => ({
+        ...record(id, body, 1),
+        eventSourceARN: `arn:aws:sqs:eu-west-1:111111111111:${name}`,
+      })),
+    );
+    await consumer({ Records });
+    for (const [queue] of received) {
+      const [message] = queue.messages();
+      expect((message?.visibleAtMs ?? 0) - clock.nowMs()).toBe(2_000);
+    }
+  });
+
   test('is redelivered after the visibility timeout when the queue rejects the change', async () => {
     const hide = () => Promise.reject(new Error('unavailable'));
     const { queue, clock, poll } = consume(async ({ Records }) => failing(...Records.map((one) => one.messageId)), {
