@@ -73,6 +73,7 @@ export function toCloudEvent(
       isSampled: isSampled(traceId, traceSampleRatio),
     }),
     ...(event.thin === undefined ? {} : { thin: event.thin }),
+    ...(event.snapshot === undefined ? {} : { snapshot: event.snapshot }),
     data,
   };
 }

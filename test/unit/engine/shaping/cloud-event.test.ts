@@ -5,36 +5,36 @@ import { publishSpan, traceOfEvent } from '../../../../lambdas/engine/trace/trac
 import { event } from './any-event.ts';
 
 test('is a CloudEvent 1.0 with all members of the event', () => {
-  expect(toCloudEvent({ ...event, occurred_at: '2026-11-21T11:59:00.000Z', thin: true }, { id: '123' }, false)).toEqual(
-    {
-      specversion: '1.0',
-      id: event.id,
-      source: '/tributary/acme/acc_hibob_acme',
-      type: 'com.tributary.record.updated',
-      subject: 'hris/employees/123',
-      time: '2026-11-21T11:59:00.000Z',
-      datacontenttype: 'application/json',
-      tenant: 'acme',
-      account: 'acc_hibob_acme',
-      integration: 'hibob',
-      resource: 'hris/employees',
-      recordid: '123',
-      sequence: '0000000000004211',
-      origin: 'webhook',
-      raweventtype: 'employee.updated',
-      schemaversion: '1.0.0',
-      recordedtime: '2026-11-21T12:00:00.000Z',
-      correlationid: traceOfEvent(event),
-      traceparent: `00-${traceOfEvent(event)}-${publishSpan(event.id)}-01`,
-      thin: true,
-      data: { id: '123' },
-    },
-  );
+  const full = { ...event, occurred_at: '2026-11-21T11:59:00.000Z', thin: true, snapshot: true } as const;
+  expect(toCloudEvent(full, { id: '123' }, false)).toEqual({
+    specversion: '1.0',
+    id: event.id,
+    source: '/tributary/acme/acc_hibob_acme',
+    type: 'com.tributary.record.updated',
+    subject: 'hris/employees/123',
+    time: '2026-11-21T11:59:00.000Z',
+    datacontenttype: 'application/json',
+    tenant: 'acme',
+    account: 'acc_hibob_acme',
+    integration: 'hibob',
+    resource: 'hris/employees',
+    recordid: '123',
+    sequence: '0000000000004211',
+    origin: 'webhook',
+    raweventtype: 'employee.updated',
+    schemaversion: '1.0.0',
+    recordedtime: '2026-11-21T12:00:00.000Z',
+    correlationid: traceOfEvent(event),
+    traceparent: `00-${traceOfEvent(event)}-${publishSpan(event.id)}-01`,
+    thin: true,
+    snapshot: true,
+    data: { id: '123' },
+  });
 });
 
 test('has the recording time as its time when the provider gives none', () => {
   expect(toCloudEvent(event, {}, true)).toMatchObject({ time: event.timestamp, recordedtime: event.timestamp });
-  expect(toCloudEvent(event, {}, true)).not.toHaveProperty('thin');
+  for (const absent of ['thin', 'snapshot']) expect(toCloudEvent(event, {}, true)).not.toHaveProperty(absent);
 });
 
 // https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md#attribute-naming-convention
