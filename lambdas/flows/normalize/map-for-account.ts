@@ -22,6 +22,8 @@ import type {
 
 /** Receives after which a request is dead-lettered when its mapping is stopped each time. */
 const maxDeaths = 3;
+/** The engine never guesses whose event it is. */
+const unnamed = 'a request of several contexts has an event that names none of them';
 /** A trial holds its request until the events of the batch are published: larger requests are not compared. */
 const maxTriedBytes = 256 * 1024;
 
@@ -29,6 +31,8 @@ const maxTriedBytes = 256 * 1024;
  * Map a request for an account: by the candidate of its integration where the account uses it and it succeeds, else by
  * the current definition. Both are compared later, when nothing waits for it.
  *
+ * @param namesContexts - Whether every event must name its context, because the request has several. A candidate whose
+ *   events do not has failed: it must not cost the other accounts of the request their events.
  * @throws {mapping-timeout} retryable, when the mapping was stopped: it may succeed at another time.
  */
 export async function mapForAccount(
@@ -37,18 +41,21 @@ export async function mapForAccount(
   integration: NormalizingIntegration,
   read: ReadRequest,
   account: Account,
+  namesContexts = false,
 ): Promise<MappedForAccount> {
   const { candidate } = integration;
   const { message } = delivery;
-  if (candidate === undefined || account.canary === undefined)
-    return mapByCurrent(ports, delivery, integration, read, account);
+  const task: MappingTask = { message, read, account, namesContexts };
+  if (candidate === undefined || account.canary === undefined) return mapByCurrent(ports, delivery, integration, task);
   const { version } = candidate;
   const isTried = read.request.body.byteLength <= maxTriedBytes;
-  const mapByCandidate = () => tryMapping(ports.candidateExpressions, message, candidate.integration, read, account);
+  const owner = ownerOf(task);
+  const mapByCandidate = () => tryMapping(ports.candidateExpressions, candidate.integration, task, owner);
   if (account.canary === 'use') {
     const tried = await mapByCandidate();
     if (tried.kind === 'mapped') {
-      const mapOther = () => tryMapping(ports.candidateExpressions, message, integration, read, account);
+      // An owner of its own: a comparison that is stopped must not suspend the candidate, whose events are published.
+      const mapOther = () => tryMapping(ports.candidateExpressions, integration, task, `${owner} compared`);
       read.trials.push({
         account,
         version,
@@ -60,26 +67,35 @@ export async function mapForAccount(
       });
       return tried;
     }
-    const mapped = await mapByCurrent(ports, delivery, integration, read, account);
+    const mapped = await mapByCurrent(ports, delivery, integration, task);
     const mapOther = async () => tried;
     read.trials.push({ account, version, input: message.rawId, published: 'current', mapped, mapOther, isTried: true });
     return mapped;
   }
-  const mapped = await mapByCurrent(ports, delivery, integration, read, account);
+  const mapped = await mapByCurrent(ports, delivery, integration, task);
   const mapOther = mapByCandidate;
   read.trials.push({ account, version, input: message.rawId, published: 'current', mapped, mapOther, isTried });
   return mapped;
 }
+
+/** What a definition maps, and for which account. */
+interface MappingTask {
+  readonly message: RawMessage;
+  readonly read: ReadRequest;
+  readonly account: Account;
+  readonly namesContexts: boolean;
+}
+
+const ownerOf = ({ message, account }: MappingTask) => `${message.integration} ${account.id}`;
 
 /** @throws {mapping-timeout} as {@link mapForAccount}. */
 async function mapByCurrent(
   ports: NormalizePorts,
   delivery: RawDelivery,
   integration: NormalizingIntegration,
-  read: ReadRequest,
-  account: Account,
+  task: MappingTask,
 ): Promise<MappedForAccount> {
-  const mapped = await runMapping(ports.expressions, delivery.message, integration, read, account);
+  const mapped = await runMapping(ports.expressions, integration, task, ownerOf(task));
   if (mapped.kind === 'died')
     return { kind: 'failed', reason: stopped(delivery, 'mapping', mapped.reason), retryable: false };
   if (mapped.kind === 'failed' && mapped.retryable)
@@ -95,12 +111,12 @@ async function tryMapping(...mapping: Parameters<typeof runMapping>): Promise<Tr
   }));
 }
 
+/** @param owner - Whose turn the expression takes; a run that is stopped suspends those of this owner for a while. */
 async function runMapping(
   expressions: Expressions,
-  message: RawMessage,
   integration: CandidateIntegration['integration'],
-  { request, decoded, input }: ReadRequest,
-  account: Account,
+  { message, read: { request, decoded, input }, account, namesContexts }: MappingTask,
+  owner: string,
 ): Promise<TriedMapping> {
   const deliveryId = deliveryIdOf(integration.webhook, request, decoded, message.rawId);
   const context = {
@@ -114,11 +130,15 @@ async function runMapping(
   const run = await expressions.run(
     'map',
     { mapping: integration.mapping, input, context, records: integration.records },
-    `${message.integration} ${account.id}`,
+    owner,
   );
   if (run.kind === 'died') return { kind: 'died', reason: run.reason };
   const mapped = run.result;
   if (mapped.kind === 'failed') return mapped;
+  // JSON turns undefined into null.
+  const contexts = mapped.contexts.map((value) => value ?? undefined);
+  if (namesContexts && [...contexts, ...mapped.polls.map((poll) => poll.context ?? undefined)].includes(undefined))
+    return { kind: 'failed', reason: unnamed, retryable: false };
   return {
     kind: 'mapped',
     events: mapped.events.map((event, index) => ({
@@ -130,8 +150,7 @@ async function runMapping(
       record: recordInputOf(integration, message, account, event.resource, mapped.changes[index]),
       fetch: fetchOf(integration, message, account, event, mapped.changes[index]),
     })),
-    // JSON turns undefined into null.
-    contexts: mapped.contexts.map((value) => value ?? undefined),
+    contexts,
     polls: mapped.polls,
   };
 }

@@ -54,13 +54,8 @@ export async function mapForItsAccounts(
   const accounts = owners.map(({ account }) => account);
   const whose = { tenant: soleTenant(owners), owners: accounts, ownership };
   for (const { account, contexts: own } of owners) {
-    const mapped = await mapForAccount(ports, delivery, integration, read, account);
+    const mapped = await mapForAccount(ports, delivery, integration, read, account, contexts.length > 1);
     if (mapped.kind === 'failed') return { ...(await deadLetter(ports, delivery, mapped.reason)), ...whose };
-    const named = [...mapped.contexts, ...mapped.polls.map(({ context }) => context)];
-    if (contexts.length > 1 && named.includes(undefined)) {
-      const reason = 'a request of several contexts has an event that names none of them';
-      return { ...(await deadLetter(ports, delivery, reason)), ...whose };
-    }
     events.push(...mapped.events.filter((_, index) => isFor(mapped.contexts[index], own)));
     const asked = mapped.polls.filter(({ context }) => isFor(context, own));
     polls.push(...asked.map(({ poll }) => pollNow(account, poll)));

@@ -6,6 +6,7 @@ import type {
   RawDelivery,
 } from '../../../lambdas/flows/normalize/normalization.ts';
 import { normalizeWebhooks } from '../../../lambdas/flows/normalize/normalize-webhooks.ts';
+import type { Account } from '../../../lambdas/ports/accounts/account-store.ts';
 import { maxKeptDifferences } from '../../../lambdas/ports/accounts/canary-log.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { faultsAt, injectFault } from '../../fakes/inject-fault.ts';
@@ -198,6 +199,14 @@ describe('a candidate that is used', () => {
     ]);
   });
 
+  test('is not suspended when the compared definition is stopped', async () => {
+    const { ports, candidateExpressions } = await world('use');
+    await normalizeWebhooks(ports, [ada()]);
+    const [used, compared] = candidateExpressions.runs.map(({ owner }) => owner);
+    expect(compared).toBeTypeOf('string');
+    expect(compared).not.toBe(used);
+  });
+
   test('gives the event the same id as the current definition, so that a repetition is a duplicate', async () => {
     const { engine, ports } = await world('use');
     await normalizeWebhooks(ports, [ada()]);
@@ -218,6 +227,59 @@ describe('a candidate that is used', () => {
     expect(await namesOf(engine)).toEqual(['Ada']);
     const [trial] = await engine.canaries.list(...key);
     expect(trial).toMatchObject({ counts: { failed: 1 }, differences: [{ published: 'current' }] });
+  });
+});
+
+/** Where the mapping names the context of an event. */
+const naming = '"context": company,';
+/** A request for accounts of two tenants. */
+function shared(changes: readonly object[]) {
+  const { account: _, ...message } = rawMessage('raw_1', []);
+  return received({ ...message, body: { kind: 'inline', encoding: 'utf8', content: JSON.stringify({ changes }) } });
+}
+const hired = (id: string, company: string) => ({ verb: 'created', id, name: id, company });
+
+describe('a candidate on a request of several tenants', () => {
+  /** An account of each tenant, each with a company of its own; that of acme tries the candidate. */
+  async function tenants(canary: 'compare' | 'use', candidateMapping: string) {
+    const { engine, ports, ...rest } = await world(canary, candidateMapping);
+    const [acme, globex] = [await engine.accounts.find('acc_acme'), await engine.accounts.find('acc_globex')];
+    await engine.accounts.replace({ ...(acme as Account), context: { company_id: '1' } });
+    await engine.accounts.replace({ ...(globex as Account), context: { company_id: '2' } });
+    for (const [company, id] of [
+      ['1', 'acc_acme'],
+      ['2', 'acc_globex'],
+    ] as const)
+      await engine.contexts.register('staff', [company], id);
+    return { engine, ports, ...rest };
+  }
+  const failure = { candidate: 'a request of several contexts has an event that names none of them' };
+
+  test.each([
+    ['an event', mapping.replace(naming, '')],
+    ['a poll', '[{ "poll": "hris/employees" }]'],
+  ])('gives way to the current definition when %s names no context (invariant 3)', async (_, unnamed) => {
+    const { engine, ports } = await tenants('use', unnamed);
+    const [ended] = await normalizeWebhooks(ports, [shared([hired('a', '1'), hired('b', '2')])]);
+    expect(ended).toMatchObject({ kind: 'mapped', publications: [{ tenant: 'acme' }, { tenant: 'globex' }] });
+    expect([await namesOf(engine), await namesOf(engine, 'globex')]).toEqual([['a'], ['b']]);
+    const [trial] = await engine.canaries.list(...key);
+    expect(trial).toMatchObject({ counts: { failed: 1 }, differences: [{ published: 'current', failures: failure }] });
+    expect(engine.rawDeadLetters.messages()).toEqual([]);
+  });
+
+  test('is compared as one that fails where it would fail in use', async () => {
+    const { engine, ports } = await tenants('compare', '[{ "poll": "hris/employees" }]');
+    await normalizeWebhooks(ports, [shared([hired('a', '1'), hired('b', '2')])]);
+    expect(await engine.canaries.list(...key)).toMatchObject([
+      { counts: { failed: 1 }, differences: [{ failures: failure }] },
+    ]);
+  });
+
+  test('may leave the context of a request of one account unnamed', async () => {
+    const { engine, ports } = await tenants('use', renamed.replace(naming, ''));
+    await normalizeWebhooks(ports, [shared([hired('a', '1')])]);
+    expect(await namesOf(engine)).toEqual(['Dr a']);
   });
 });
 
