@@ -12,8 +12,11 @@ export type IngressSettlement =
   | { readonly kind: 'accepted' }
   | Extract<Reception, { kind: 'handshake' }>
   | { readonly kind: 'unknown' }
-  /** The request comes from an address that may not send here. */
-  | { readonly kind: 'source-not-allowed' }
+  /**
+   * The request comes from an address that may not send here. `definition`: its list refuses the address, and nothing
+   * that the URL names was read; `settings`: that of the account or of the integration's settings.
+   */
+  | { readonly kind: 'source-not-allowed'; readonly by: 'definition' | 'settings' }
   | { readonly kind: 'method-not-allowed' }
   | { readonly kind: 'too-large'; readonly maxBytes?: number }
   | { readonly kind: 'malformed'; readonly expected: string }

@@ -14,13 +14,17 @@ import { arm, type CaptureRequest, findSecretsFault, type SecretsFault, withUrlT
 
 export interface SettingsRequest {
   readonly integration: string;
-  /** Replace the stored ones. @default - none, unless only `allowedRanges` are given: then the stored ones stay */
+  /**
+   * Replace the stored ones.
+   *
+   * @default - the stored ones stay beside another setting, whose caller could not send them again; else none
+   */
   readonly secrets?: SecretValues | undefined;
   readonly capture?: CaptureRequest | undefined;
   /**
    * Whether several tenants may have one value of the routing context.
    *
-   * @default false
+   * @default - as it is stored where the secrets stay, else false
    */
   readonly sharedContexts?: boolean | undefined;
   /**
@@ -29,6 +33,12 @@ export interface SettingsRequest {
    * @default - the stored ones stay: a caller that rotates a secret does not open the URL
    */
   readonly allowedRanges?: readonly string[] | undefined;
+  /**
+   * Whether the call has set something else, such as the trial of a candidate.
+   *
+   * @default false
+   */
+  readonly isBeside?: boolean;
 }
 
 export type Configuration =
@@ -53,7 +63,7 @@ export async function configureIntegration(
     readonly clock: Clock;
     readonly randomness: Randomness;
   },
-  { integration, secrets, capture, sharedContexts = false, allowedRanges }: SettingsRequest,
+  { integration, secrets, capture, sharedContexts, allowedRanges, isBeside = false }: SettingsRequest,
 ): Promise<Configuration> {
   const definition = await ports.integrations.get(integration);
   if (definition === undefined) return { kind: 'unknown-integration' };
@@ -62,14 +72,13 @@ export async function configureIntegration(
   const fault = findSecretsFault(definition, secrets ?? {}, capture);
   if (fault !== undefined) return fault;
   const kept = [...capturedSecrets(definition), urlTokenSecret];
+  const hasOthers = isBeside || allowedRanges !== undefined || sharedContexts !== undefined;
+  const keepsRest = hasOthers && secrets === undefined;
   for (let attempt = 0; attempt < maxAttempts; attempt += 1) {
     const before = await ports.settings.get(integration, 0);
-    // Only the ranges change: nobody else knows the secrets, so the caller could not send them again.
-    const isRangesOnly =
-      allowedRanges !== undefined && secrets === undefined && capture === undefined && !sharedContexts;
     const ranges = allowedRanges ?? before?.allowedRanges ?? [];
-    const former = Object.entries(before?.secrets ?? {}).filter(([name]) => isRangesOnly || kept.includes(name));
-    const shares = isRangesOnly ? before?.sharedContexts === true : sharedContexts;
+    const former = Object.entries(before?.secrets ?? {}).filter(([name]) => keepsRest || kept.includes(name));
+    const shares = sharedContexts ?? (keepsRest && before?.sharedContexts === true);
     const settings: IntegrationSettings = {
       integration,
       secrets: withUrlToken(definition, { ...Object.fromEntries(former), ...secrets }, ports.randomness),

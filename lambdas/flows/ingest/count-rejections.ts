@@ -32,7 +32,7 @@ const writeRate = { burst: 10, spacingMs: 1_000 };
  * the answer waits for it; but answers matter more than counts.
  */
 const maxWaitMs = 50;
-/** Uses the cache: the account has just been read. */
+/** Uses the cache: the account has just been read, unless there is none. */
 const accountMaxAgeMs = 10_000;
 
 export function createRejectionCounter(ports: CountRejectionPorts): RejectionCounter {
@@ -42,7 +42,7 @@ export function createRejectionCounter(ports: CountRejectionPorts): RejectionCou
       const reason = reasonOf(receipt);
       if (reason === undefined) return { kind: 'counted' };
       return countBeside(ports, maxWaitMs, async () => {
-        const whose = await whoseIs(ports, target, reason);
+        const whose = await whoseIs(ports, target, receipt, reason);
         await buffer.add([{ ...whose, counts: { [`rejected:${reason}`]: 1 } }]);
       });
     },
@@ -75,12 +75,15 @@ function reasonOf(receipt: Receipt): RejectedBy | undefined {
 async function whoseIs(
   ports: CountRejectionPorts,
   { integration, account }: ReceiveTarget,
+  receipt: Receipt,
   reason: RejectedBy,
 ): Promise<{ readonly scope: string; readonly integration: string }> {
   if (reason === 'url-unknown') {
     const isDeployed = (await ports.webhook(integration)) !== undefined;
     return { scope: unattributed, integration: isDeployed ? integration : unattributed };
   }
+  // Nothing was read to refuse it, so nothing is read to count it: a stranger names accounts that no cache remembers.
+  if (receipt.kind === 'source-not-allowed' && receipt.by === 'definition') return { scope: unattributed, integration };
   const owner = account === undefined ? undefined : await ports.accounts.get(account, accountMaxAgeMs);
   return { scope: owner?.tenant || unattributed, integration };
 }

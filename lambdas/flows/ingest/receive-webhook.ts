@@ -73,7 +73,7 @@ export async function receiveProviderRequest(
   const arrivedAtMs = ports.clock.nowMs();
   if (webhook === undefined || (asked.account === undefined && !webhook.servesAllAccounts)) return { kind: 'unknown' };
   // No read precedes it: refusing the address of a stranger costs nothing.
-  if (!webhook.allowsSource(request.sourceIp)) return { kind: 'source-not-allowed' };
+  if (!webhook.allowsSource(request.sourceIp)) return { kind: 'source-not-allowed', by: 'definition' };
   const passed = await passedBefore(ports, request);
   const received = await verifyRequest(ports, webhook, asked, request, passed);
   if (received.kind !== 'received') return received;

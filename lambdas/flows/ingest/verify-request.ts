@@ -44,9 +44,8 @@ export type Received =
       readonly account: Account | undefined;
     }
   | { readonly kind: 'unknown' }
-  | { readonly kind: 'source-not-allowed' }
   | { readonly kind: 'too-large'; readonly maxBytes: number }
-  | Extract<IngressSettlement, { kind: 'rate-limited' | 'hop-limit' }>;
+  | Extract<IngressSettlement, { kind: 'source-not-allowed' | 'rate-limited' | 'hop-limit' }>;
 
 export const admittedAlways: Admitted = { kind: 'admitted' };
 
@@ -82,7 +81,7 @@ export async function verifyRequest(
     if (holder === undefined) return { kind: 'unknown' };
     const { secrets, account } = holder;
     // With the remembered list: a stranger's flood must not cause one read each.
-    if (!allowSources(holder.allowedRanges)(request.sourceIp)) return { kind: 'source-not-allowed' };
+    if (!allowSources(holder.allowedRanges)(request.sourceIp)) return { kind: 'source-not-allowed', by: 'settings' };
     const known = account === undefined ? admittedAlways : isRefusedAlready(ports, account);
     if (known.kind === 'limited') return rateLimited(known);
     // Only now: an unknown URL answers `unknown`.

@@ -162,7 +162,7 @@ function refusedSource({ webhook }: WebhookDefinition, sourceIp: string): Verifi
     outcome: 'rejected',
     reason: 'source-not-allowed',
     detail: `got ${sourceIp}, expected an address in webhook.allow_from: ${webhook.allow_from?.join(', ')}`,
-    response: ingressAnswer({ kind: 'source-not-allowed' }, webhook.reply),
+    response: ingressAnswer({ kind: 'source-not-allowed', by: 'definition' }, webhook.reply),
     events: [],
   };
 }

@@ -215,6 +215,26 @@ describe('the addresses from which webhooks may come', () => {
     expect(await settingsOf(engine)).not.toHaveProperty('allowedRanges');
   });
 
+  test('of the URL for all accounts are set, and sharing is switched off, without the secrets', async () => {
+    const engine = createFakeEngine(shared);
+    await configure(engine, { secrets: { signing_secret: 'x' }, sharedContexts: true });
+    await configure(engine, { allowedRanges: one, sharedContexts: false });
+    expect(await settingsOf(engine)).toMatchObject({ secrets: { signing_secret: 'x' }, allowedRanges: one });
+    expect(await settingsOf(engine)).not.toHaveProperty('sharedContexts');
+  });
+
+  test.each([true, false])('stay, as the secrets do, when sharing alone is set to %s', async (sharedContexts) => {
+    const engine = createFakeEngine(shared);
+    await configure(engine, {
+      secrets: { signing_secret: 'x' },
+      allowedRanges: one,
+      sharedContexts: !sharedContexts,
+    });
+    await configure(engine, { sharedContexts });
+    expect(await settingsOf(engine)).toMatchObject({ secrets: { signing_secret: 'x' }, allowedRanges: one });
+    expect((await settingsOf(engine))?.sharedContexts === true).toBe(sharedContexts);
+  });
+
   test('of the URL for all accounts stay when its secret rotates', async () => {
     const engine = createFakeEngine(shared);
     await configure(engine, { secrets: { signing_secret: 'x' }, allowedRanges: one });
@@ -232,7 +252,7 @@ describe('the addresses from which webhooks may come', () => {
         { ...staffRequest({ company: '636192', changes: [] }), sourceIp },
       );
     expect((await send('192.0.2.7')).kind).toBe('accepted');
-    expect(await send('198.51.100.7')).toEqual({ kind: 'source-not-allowed' });
+    expect(await send('198.51.100.7')).toEqual({ kind: 'source-not-allowed', by: 'settings' });
   });
 });
 

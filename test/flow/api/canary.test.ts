@@ -4,11 +4,22 @@ import { configureCanary } from '../../../lambdas/flows/accounts/configure-canar
 import { createFakeApi } from '../../fakes/fake-api.ts';
 import { faultsAt, injectFault } from '../../fakes/inject-fault.ts';
 import { anAccount, staff } from '../../fakes/samples.ts';
+import { staffWith } from '../provider-request.ts';
 
 const candidate = { ...staff, mapping: 'body.newer' };
 const version = candidateVersion(candidate);
 const settings = '/v1/integrations/staff/settings';
+const settingsOfShared = '/v1/integrations/shared/settings';
 const trial = '/v1/integrations/staff/canary';
+
+const handshake = {
+  name: 'hook_secret',
+  when: { 'header.X-Hook-Secret': { present: true } },
+  verify: 'none',
+  capture: { secret: 'signing_secret', from: '{header.X-Hook-Secret}' },
+  respond: { headers: {} },
+};
+const capturing = { ...staffWith({ handshakes: [handshake] }, ['other_secret']), name: 'capturing' };
 
 async function anApi(options: Parameters<typeof createFakeApi>[0] = { candidates: [candidate] }) {
   const api = createFakeApi(options);
@@ -61,6 +72,26 @@ describe('PUT /v1/integrations/{integration}/settings with a canary', () => {
     });
     const after = await api.call('PUT', '/v1/integrations/shared/settings', { secrets: { signing_secret: 'another' } });
     expect(after.body).toMatchObject({ canary: { accounts: ['acc_shared'] } });
+  });
+
+  test.each([
+    ['a canary', { canary: null }],
+    ['allowed ranges', { allowed_ranges: ['192.0.2.0/24'] }],
+    ['nothing', {}],
+  ])('switches sharing off beside %s, and keeps the secrets', async (_, others) => {
+    const api = await anApi();
+    await api.call('PUT', settingsOfShared, { secrets: { signing_secret: 'a secret' }, shared_contexts: true });
+    const { status, body } = await api.call('PUT', settingsOfShared, { shared_contexts: false, ...others });
+    expect([status, body.secret_names]).toEqual([200, ['signing_secret']]);
+    expect(body).not.toHaveProperty('shared_contexts');
+  });
+
+  test('keeps the secrets beside a secret that is to be captured', async () => {
+    const api = await anApi({ definitions: [capturing] });
+    const path = '/v1/integrations/capturing/settings';
+    await api.call('PUT', path, { secrets: { other_secret: 'a secret' }, shared_contexts: true });
+    const { body } = await api.call('PUT', path, { canary: null, capture: { secrets: ['signing_secret'] } });
+    expect(body).toMatchObject({ secret_names: ['other_secret'], shared_contexts: true });
   });
 
   test.each([

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { WebhookRequest } from '../../../lambdas/engine/request/webhook-request.ts';
 import { createRejectionCounter } from '../../../lambdas/flows/ingest/count-rejections.ts';
 import { answerOf, receiveProviderRequest } from '../../../lambdas/flows/ingest/receive-webhook.ts';
+import { unattributed } from '../../../lambdas/ports/runtime/statistics-store.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { injectFault } from '../../fakes/inject-fault.ts';
 import { anAccount } from '../../fakes/samples.ts';
@@ -30,7 +31,7 @@ describe('the addresses that a definition allows', () => {
     const { ports, calls } = injectFault(engine.receivePorts);
     for (const account of ['acc_acme', 'acc_nobody']) {
       const receipt = await receiveProviderRequest(ports, { ...target, account }, from('198.51.100.7'));
-      expect(receipt).toEqual({ kind: 'source-not-allowed' });
+      expect(receipt).toEqual({ kind: 'source-not-allowed', by: 'definition' });
       const { status, body } = answerOf(receipt);
       expect(status).toBe(403);
       expect(JSON.parse(body)).toMatchObject({ status: 403, reason: 'source-not-allowed' });
@@ -71,7 +72,7 @@ describe('the addresses that an account allows', () => {
     await engine.accounts.create(anAccount({ allowedRanges }));
     const { ports, calls } = injectFault(engine.receivePorts);
     const receipt = await receiveProviderRequest(ports, target, from('198.51.100.7'));
-    expect(receipt).toEqual({ kind: 'source-not-allowed' });
+    expect(receipt).toEqual({ kind: 'source-not-allowed', by: 'settings' });
     expect(calls).toEqual(['webhook', 'accounts.get']);
   });
 
@@ -110,6 +111,20 @@ describe('the addresses that an account allows', () => {
       secrets: { chosen: expect.anything() },
     });
   });
+});
+
+test("a request that the definition's list refuses is counted for no tenant, without a read of what its URL names", async () => {
+  const engine = createFakeEngine(staffWith({ allow_from: ['192.0.2.0/24'] }));
+  await engine.accounts.create(anAccount());
+  const { ports, calls } = injectFault(engine.countPorts);
+  const counter = createRejectionCounter(ports);
+  for (const account of ['acc_acme', 'acc_nobody']) {
+    const receipt = await receive(engine, from('198.51.100.7'), { ...target, account });
+    expect(await counter.count({ ...target, account }, receipt)).toEqual({ kind: 'counted' });
+  }
+  expect(calls).not.toContain('accounts.get');
+  const { hours } = await engine.statistics.read(unattributed, '2026-11-21T00', '2026-11-21T23');
+  expect(hours).toMatchObject([{ integration: 'staff', counts: { 'rejected:source-not-allowed': 2 } }]);
 });
 
 test('a refused request is counted with its reason, for the tenant of the account that the URL names', async () => {

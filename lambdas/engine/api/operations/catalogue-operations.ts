@@ -9,7 +9,9 @@ const settingsBody = z.strictObject({
     .record(z.string(), secretValue)
     .refine(...fitsRow)
     .optional()
-    .describe('For the URL that serves all accounts. Left out beside `client` or `canary`, the stored ones stay.'),
+    .describe(
+      'For the URL that serves all accounts. Left out beside `allowed_ranges`, `shared_contexts`, `canary` or `client`, the stored ones stay; else there are none.',
+    ),
   capture: captureRequest.optional(),
   allowed_ranges: addressRangeList
     .nullable()
@@ -19,8 +21,10 @@ const settingsBody = z.strictObject({
     ),
   shared_contexts: z
     .boolean()
-    .default(false)
-    .describe('Whether several tenants may have the same value of the routing context. Each of them gets the events.'),
+    .optional()
+    .describe(
+      'Whether several tenants may have the same value of the routing context. Each of them gets the events. Left out, it stays where the secrets stay, else it is off; alone, all else stays.',
+    ),
   canary: z
     .strictObject({
       accounts: z

@@ -118,8 +118,9 @@ async function handleConfigureIntegration(
   const { secrets, capture, shared_contexts: sharedContexts, client, canary, allowed_ranges: allowedRanges } = body;
   if (client !== undefined) await setClient(ports, integration, client);
   if (canary !== undefined) await setCanary(ports, integration, canary);
-  const isRestKept = client !== undefined || canary !== undefined;
-  if (isRestKept && secrets === undefined && capture === undefined && !sharedContexts && allowedRanges === undefined)
+  const isBeside = client !== undefined || canary !== undefined;
+  const given = [secrets, capture, sharedContexts, allowedRanges].filter((value) => value !== undefined);
+  if (isBeside && given.length === 0)
     return answerSettings(ports, integration, await ports.settings.get(integration, 0));
   const configuration = await configureIntegration(ports, {
     integration,
@@ -127,6 +128,7 @@ async function handleConfigureIntegration(
     capture,
     sharedContexts,
     allowedRanges: allowedRanges === null ? [] : allowedRanges,
+    isBeside,
   });
   switch (configuration.kind) {
     case 'configured':
