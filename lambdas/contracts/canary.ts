@@ -1,9 +1,11 @@
-/** Names of what the canary owns; its role may read and write no other rows. */
+/** What the canary owns; its role may read and write no other rows. */
 export const canary = {
   tenant: 'tributary-canary',
   account: 'acc_canary',
-  /** Id of its API key. */
+  /** Id of its API key, which no other key may have. */
   key: 'canary',
+  /** All that its key may do, and only for its tenant. */
+  scopes: ['accounts:write', 'events:read', 'subscriptions:write'],
   integration: 'canary',
 } as const;
 

@@ -93,6 +93,7 @@ test('of many who write the first key at the same time, one has it', async () =>
 test.each([
   [['--stage', 'No Stage'], /--stage: expected a stage/],
   [['--id', 'with_underscore'], /--id: expected letters and digits/],
+  [['--id', 'canary'], /--id: "canary" is the id of the canary's own key, expected another/],
   [['--expires-in', 'soon'], /--expires-in: expected a number of days/],
 ])('%j is unusable', async (argv, message) => {
   const { exitCode, output } = await (await deployed()).run(...argv);

@@ -1,6 +1,7 @@
 import { type KeysOfToken, keysOfToken, verifyToken } from '../../engine/access/access-token.ts';
 import { type ApiKeySecret, findSecret, type PresentedKey, readApiKey } from '../../engine/access/api-key-secret.ts';
 import { scopesLeft } from '../../engine/access/portal-session.ts';
+import { withinReserve } from '../../engine/access/reserved-keys.ts';
 import { holdsScope, type Scope } from '../../engine/access/scopes.ts';
 import type { Clock } from '../../ports/runtime/clock.ts';
 import type { ApiKey, ApiKeyStore } from '../../ports/tenants/api-key-store.ts';
@@ -61,7 +62,7 @@ export async function identifyCaller(ports: IdentifyPorts, authorization: string
 
 async function identifyKey(ports: IdentifyPorts, { id, secret }: PresentedKey): Promise<Identification> {
   const nowMs = ports.clock.nowMs();
-  const key = await ports.keys.find(id);
+  const key = withinReserve(await ports.keys.find(id));
   const matching = findSecret(key?.secrets ?? [], secret, nowMs);
   if (key === undefined || matching === undefined) return { kind: 'unknown', key: { id, tenant: key?.tenant } };
   if (hasExpired(key, nowMs)) return { kind: 'expired', key };
@@ -90,9 +91,10 @@ async function identifyToken(ports: IdentifyPorts, text: string): Promise<Identi
 
 /** The keys that a token names, in one read. */
 async function findKeysOfToken({ keys }: IdentifyPorts, { key: id, maker }: KeysOfToken) {
-  if (maker === undefined) return { key: await keys.find(id), maker: undefined };
+  if (maker === undefined) return { key: withinReserve(await keys.find(id)), maker: undefined };
   const found = await keys.findMany([id, maker]);
-  return { key: found.find((one) => one.id === id), maker: found.find((one) => one.id === maker) };
+  const keyOf = (wanted: string) => withinReserve(found.find((one) => one.id === wanted));
+  return { key: keyOf(id), maker: keyOf(maker) };
 }
 
 /** The scopes of a key; of a portal session, those that its maker has left it. Undefined if it ended with its maker. */

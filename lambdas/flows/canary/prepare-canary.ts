@@ -61,16 +61,23 @@ export async function prepareCanary(ports: CanaryPorts, url: string): Promise<Ca
   return { key, webhookUrl: account.webhook_url, ...(await makeSubscription(ports, key, url)) };
 }
 
+/** @throws {corrupt-state} for a key of another tenant with this id, which an operator made: its calls would reach others. */
 async function makeKey({ apiKeys, randomness, clock }: CanaryPorts): Promise<string> {
   const secret = randomness.bytes(secretBytes).toString('base64url');
   const nowMs = clock.nowMs();
   const createdAt = new Date(nowMs).toISOString();
   const found = await apiKeys.find(canary.key);
+  if (found !== undefined && found.tenant !== canary.tenant)
+    throw new EngineError(
+      'corrupt-state',
+      `the key "${canary.key}" is not the canary's own: its tenant is ${JSON.stringify(found.tenant)}, expected "${canary.tenant}"; revoke it (DELETE /v1/keys/${canary.key}), the canary then makes its own`,
+      { retryable: false },
+    );
   const key = {
     id: canary.key,
     name: 'Canary of this deployment',
     tenant: canary.tenant,
-    scopes: ['accounts:write', 'events:read', 'subscriptions:write'] as const,
+    scopes: canary.scopes,
     secrets: [{ sha256: hashSecret(secret), createdAt }],
     expiresAtMs: nowMs + keyLifetimeMs,
     ratePerMinute: undefined,

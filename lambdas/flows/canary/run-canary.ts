@@ -22,6 +22,7 @@ export interface CanaryMemory {
 
 /** Read back the last runs' events by the feed and by their callbacks, then send the next webhook. */
 export async function runCanary(ports: CanaryPorts, memory: CanaryMemory, url: string): Promise<CanaryOutcome> {
+  let isPrepared = memory.setup === undefined;
   memory.setup ??= await prepareCanary(ports, url);
   let verdict: CanaryOutcome;
   try {
@@ -30,9 +31,11 @@ export async function runCanary(ports: CanaryPorts, memory: CanaryMemory, url: s
     // Another instance has made a key of its own.
     if (!(error instanceof CanaryCallFailed) || error.status !== 401) throw error;
     memory.setup = await prepareCanary(ports, url);
+    isPrepared = true;
     verdict = await judge(ports, memory.setup);
   }
-  const isAccepted = await push(ports, memory.setup);
+  // The account may be a new one with another secret, so no remembered one will do.
+  const isAccepted = await push(ports, memory.setup, isPrepared ? 0 : accountMaxAgeMs);
   if (isAccepted) return verdict;
   // It may have been deleted or changed since.
   memory.setup = undefined;
@@ -59,12 +62,16 @@ async function judge(ports: CanaryPorts, { key, subscription, sinceMs }: CanaryS
   return judgeHeartbeats({ nowMs, sinceMs, events: feed?.data ?? [], deliveries: deliveries?.data ?? [] });
 }
 
-/** How old the canary's account may be in the cache: its secret does not change. */
+/** How old the canary's account may be in the cache between preparations: its secret does not change. */
 const accountMaxAgeMs = 3_600_000;
 
 /** @returns Whether the webhook was accepted. */
-async function push({ http, accounts, clock }: CanaryPorts, { webhookUrl }: CanarySetup): Promise<boolean> {
-  const account = await accounts.get(canary.account, accountMaxAgeMs);
+async function push(
+  { http, accounts, clock }: CanaryPorts,
+  { webhookUrl }: CanarySetup,
+  maxAgeMs: number,
+): Promise<boolean> {
+  const account = await accounts.get(canary.account, maxAgeMs);
   const [secret = ''] = [account?.secrets['signing_secret'] ?? ''].flat();
   const nowMs = clock.nowMs();
   const body = JSON.stringify({ heartbeat: { id: 'push', at: new Date(nowMs).toISOString() } });

@@ -1,3 +1,4 @@
+import { isReservedKey } from '../../../lambdas/engine/access/reserved-keys.ts';
 import {
   type Command,
   type CommandArguments,
@@ -43,6 +44,7 @@ async function bootstrapKey(args: CommandArguments, ports: CommandPorts): Promis
     throw new UnusableInput(`--stage: expected a stage such as dev, got "${stage}"`);
   if (!/^[A-Za-z0-9]{1,64}$/.test(id))
     throw new UnusableInput(`--id: expected letters and digits, at most 64, got "${id}"`);
+  if (isReservedKey(id)) throw new UnusableInput(`--id: "${id}" is the id of the canary's own key, expected another`);
   if (days !== undefined && !/^[1-9]\d{0,3}$/.test(days))
     throw new UnusableInput(`--expires-in: expected a number of days, got "${days}"`);
   const stack = textOption(args, 'stack') ?? stackOf(stage);

@@ -8,7 +8,7 @@ import { seedApiKey } from '../../../lib/local/admin-key.ts';
 import { useRunningEngine } from '../running-engine.ts';
 
 const integrations = fileURLToPath(new URL('../../../integrations/', import.meta.url));
-const ownKey = 'tk_canary_secret-of-canary';
+const ownKey = 'tk_tried_secret-of-canary';
 
 /** Put a candidate into each bundle, as a deployment of `integrations/github/canary/` does. */
 async function deployCandidate(assemblyDir: string): Promise<void> {
