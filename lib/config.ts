@@ -4,7 +4,7 @@ import { meantInstead } from './cli/explain/nearest-name.ts';
 import { releaseBefore } from './releases/upgrade-faults.ts';
 import { concurrencySettings } from './settings/concurrency-settings.ts';
 import { deploymentSettings } from './settings/deployment-settings.ts';
-import { domainFaults, domainSettings } from './settings/domain-settings.ts';
+import { canaryFaults, defaultsBeside, domainFaults, domainSettings } from './settings/domain-settings.ts';
 import { monitoringSettings } from './settings/monitoring-settings.ts';
 import { networkSettings } from './settings/network-settings.ts';
 import { observabilitySettings } from './settings/observability-settings.ts';
@@ -171,13 +171,15 @@ export function loadConfig(context: (key: string) => unknown, sources: ConfigSou
   }
 
   const values = Object.fromEntries([...chosen].map(([name, { value }]) => [name, value]));
-  const settings = areUsable ? settingsSchema.parse({ ...defaultsOf(stage ?? 'dev'), ...values }) : undefined;
+  const defaults = { ...defaultsOf(stage ?? 'dev'), ...defaultsBeside(values) };
+  const settings = areUsable ? settingsSchema.parse({ ...defaults, ...values }) : undefined;
   if (settings !== undefined) {
     const sourceOf = (name: keyof Settings) => chosen.get(name)?.source ?? name;
     faults.push(
       ...vpcFaults(settings),
       ...reservedConcurrencyFaults(settings, sourceOf),
       ...domainFaults(settings, stage, sourceOf),
+      ...canaryFaults(settings, sourceOf),
     );
   }
   if (stage === undefined || settings === undefined || faults.length > 0) throw new ConfigurationError(faults);

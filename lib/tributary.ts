@@ -3,8 +3,9 @@ import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
 import { type ISecurityGroup, type IVpc, SecurityGroup, type SubnetSelection, SubnetType } from 'aws-cdk-lib/aws-ec2';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
-import { type DeployedStage, readSettings, type TributarySettings } from './config.ts';
+import { ConfigurationError, type DeployedStage, readSettings, type TributarySettings } from './config.ts';
 import type { FunctionVpc } from './constructs/engine-function.ts';
+import { givenApiFaults } from './settings/domain-settings.ts';
 import { createEngine } from './stack/create-engine.ts';
 
 /** CDK's feature flags with which the engine is tested. */
@@ -40,7 +41,7 @@ export interface TributaryProps {
   /**
    * HTTP API that gets the routes of the engine: `/in`, `/v1`, `/connect`, `/console` and `/healthz`. It needs its
    * default stage, whose throttles and access logs remain yours: do not log query strings or headers, which carry
-   * secrets.
+   * secrets. So does its own endpoint: `executeApiEndpoint` stays open, and `ipAddressType` applies to domain names.
    * @default - an HTTP API of its own
    */
   readonly httpApi?: HttpApi;
@@ -67,6 +68,8 @@ export class Tributary extends Construct {
     // Behave as tested, whatever flags the app has.
     for (const [flag, value] of Object.entries(featureFlags)) this.node.setContext(flag, value);
     const config = readSettings(props.stage, props.settings ?? {});
+    const faults = props.httpApi === undefined ? [] : givenApiFaults(config);
+    if (faults.length > 0) throw new ConfigurationError(faults);
     const vpc = props.vpc === undefined ? undefined : this.placeIn(props.vpc, props);
     const { alarmTopic, httpApi, integrations } = props;
     const engine = createEngine(this, config, { vpc, alarmTopic, httpApi, integrations });

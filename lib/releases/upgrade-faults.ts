@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Construct } from 'constructs';
-import { compareStates } from './compare-states.ts';
+import { compareStates, type Release } from './compare-states.ts';
 import { describeState, type StackState } from './describe-state.ts';
 import { intendedRemovals } from './intended-removals.ts';
 
@@ -34,14 +34,34 @@ export const readState = (version: string): StackState =>
  *
  * @param scope - The construct that holds the engine.
  * @param from - The release that is deployed.
- * @param absent - Paths whose resources the app gives itself.
+ * @param absent - As {@link pathsLeftOut} gives them.
  */
 export function upgradeFaults(scope: Construct, from: string | undefined, absent: readonly string[]): string[] {
-  if (from === undefined) return [];
-  const state = Object.entries(readState(from)).filter(
+  return from === undefined ? [] : lossesSince({ version: from, state: readState(from) }, scope, absent);
+}
+
+/** @param absent - As {@link pathsLeftOut} gives them. */
+export function lossesSince({ version, state }: Release, scope: Construct, absent: readonly string[]): string[] {
+  const expected = Object.entries(state).filter(
     ([path]) => !Object.hasOwn(intendedRemovals, path) && !absent.some((prefix) => path.startsWith(prefix)),
   );
-  return [...compareStates({ version: from, state: Object.fromEntries(state) }, describeState(scope))];
+  return [...compareStates({ version, state: Object.fromEntries(expected) }, describeState(scope))];
+}
+
+/**
+ * Paths that a deployment may lack although a release has them, which records those of prod's defaults: the app gives
+ * these parts itself, or its settings leave them out.
+ */
+export function pathsLeftOut(
+  { canary }: { readonly canary: 'on' | 'off' },
+  { httpApi, alarmTopic }: { readonly httpApi?: object | undefined; readonly alarmTopic?: object | undefined } = {},
+): readonly string[] {
+  return [
+    ...(httpApi === undefined ? [] : ['HttpApi/']),
+    ...(alarmTopic === undefined ? [] : ['Alarms/']),
+    // Its log, which holds nothing that anything depends on.
+    ...(canary === 'on' ? [] : ['Canary/']),
+  ];
 }
 
 /** Orders versions by their three numbers. */

@@ -133,6 +133,43 @@ function ingressFaults(settings: DomainSettings, sourceOf: (name: keyof DomainSe
   return faults;
 }
 
+/** Settings that would not reach an HTTP API that the app gives: its endpoint is the app's. */
+export function givenApiFaults({
+  domainName,
+  executeApiEndpoint,
+  ipAddressType,
+}: Pick<DomainSettings, 'domainName' | 'executeApiEndpoint' | 'ipAddressType'>): readonly string[] {
+  return [
+    ...(executeApiEndpoint === 'open'
+      ? []
+      : [
+          `executeApiEndpoint: got "${executeApiEndpoint}", expected open beside httpApi: close the endpoint of your own API (disableExecuteApiEndpoint)`,
+        ]),
+    // That of the domain names is applied.
+    ...(ipAddressType === 'ipv4' || domainName !== undefined
+      ? []
+      : [
+          `ipAddressType: got "${ipAddressType}", expected ipv4 beside httpApi without domainName: set it on your own API`,
+        ]),
+  ];
+}
+
+/** Defaults that follow from other settings: with mutual TLS the canary is off. */
+export function defaultsBeside({ truststoreUri }: { readonly truststoreUri?: unknown }): { readonly canary?: 'off' } {
+  return truststoreUri === undefined ? {} : { canary: 'off' };
+}
+
+/** @param sourceOf - Where the deployer set a setting. */
+export function canaryFaults(
+  { truststoreUri, canary }: Pick<DomainSettings, 'truststoreUri'> & { readonly canary: 'on' | 'off' },
+  sourceOf: (name: 'canary') => string,
+): readonly string[] {
+  if (truststoreUri === undefined || canary === 'off') return [];
+  return [
+    `${sourceOf('canary')}: got "on", expected off with truststoreUri: the canary has no client certificate, so API Gateway would refuse its webhooks`,
+  ];
+}
+
 function isWithin(name: string, zone: string): boolean {
   return name === zone || name.endsWith(`.${zone}`);
 }

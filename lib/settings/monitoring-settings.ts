@@ -24,6 +24,10 @@ export const monitoringSettings = {
   dashboard: z
     .preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean())
     .describe('true or false'),
-  /** Whether the deployment sends events of its own through itself, and measures them. */
+  /**
+   * Whether the deployment sends events of its own through itself, and measures them. Not with mutual TLS: the canary
+   * has no client certificate.
+   * @default on in prod and staging without mutual TLS, off elsewhere
+   */
   canary: z.enum(['on', 'off']).describe('"on" or "off"'),
 };

@@ -11,6 +11,7 @@ import type { EngineBuilder } from './engine-builder.ts';
 import { engineMetric } from './engine-metric.ts';
 import { grantProviderCalls } from './enrich.ts';
 import type { Govern } from './govern.ts';
+import { webhookRoutes, webhookThrottle } from './http-apis.ts';
 import type { Ingest } from './ingest.ts';
 import type { Storage } from './storage.ts';
 
@@ -25,6 +26,8 @@ export interface ApiParts {
   readonly enrichQueue: WorkQueue;
   readonly pollQueue: WorkQueue;
   readonly httpApi: PublicHttpApi;
+  /** HTTP APIs that take webhooks. */
+  readonly webhookApis: readonly PublicHttpApi[];
 }
 
 /** Serves the admin API and the feed. */
@@ -93,7 +96,7 @@ function grantProviderWork(
 
 function addRoutes(
   { config }: EngineBuilder,
-  { httpApi }: Pick<ApiParts, 'httpApi'>,
+  { httpApi, webhookApis }: Pick<ApiParts, 'httpApi' | 'webhookApis'>,
   api: EngineFunction<'api'>,
 ): void {
   // API Gateway itself answers paths without a route: they invoke no function.
@@ -105,6 +108,10 @@ function addRoutes(
   httpApi.route(api, undefined, HttpRouteKey.with('/healthz', HttpMethod.GET));
   // The browser of an account's owner, whom a provider leads back.
   httpApi.route(api, undefined, HttpRouteKey.with('/connect/{integration}/callback', HttpMethod.GET));
+  // Where webhooks may not pass mutual TLS by, this function answers them 404. A route with settings cannot be removed:
+  // API Gateway keeps the settings, and then refuses every change of the stage ("Unable to find Route by key").
+  // https://github.com/DianaIonita/serverless-api-gateway-throttling/issues/43
+  if (!webhookApis.includes(httpApi)) httpApi.route(api, webhookThrottle(config), ...webhookRoutes);
 }
 
 /** Random probes are constant; this many mean an attack on this deployment, or a caller with an old key. */

@@ -5,7 +5,7 @@ import type { Construct } from 'constructs';
 import type { TributaryConfig } from '../config.ts';
 import type { FunctionVpc } from '../constructs/engine-function.ts';
 import { OperatorAlarms } from '../constructs/operator-alarms.ts';
-import { upgradeFaults } from '../releases/upgrade-faults.ts';
+import { pathsLeftOut, upgradeFaults } from '../releases/upgrade-faults.ts';
 import { createApi } from './api.ts';
 import { createCanary } from './canary.ts';
 import { addCapacityAlarms } from './capacity-alarms.ts';
@@ -77,7 +77,7 @@ export function createEngine(scope: Construct, config: TributaryConfig, given: G
   createPoll(builder, storage, { deliver, enrichQueue, pollQueue });
   const govern = createGovern(builder, storage, ingest);
   createDispatch(builder, storage, { deliver, govern, enrichQueue, pollQueue });
-  createApi(builder, storage, { ingest, deliver, govern, enrichQueue, pollQueue, httpApi });
+  createApi(builder, storage, { ingest, deliver, govern, enrichQueue, pollQueue, httpApi, webhookApis });
   createConsole(builder, storage, httpApi);
   createCanary(builder, storage);
   addRecursionAlarm(builder, ingest.normalize);
@@ -91,13 +91,9 @@ export function createEngine(scope: Construct, config: TributaryConfig, given: G
 }
 
 /** Fail the synthesis of a version that cannot take over from the deployed one in one update. */
-function refuseLoss(
-  scope: Construct,
-  { stage, upgradeFrom }: TributaryConfig,
-  { httpApi, alarmTopic }: GivenParts,
-): void {
+function refuseLoss(scope: Construct, config: TributaryConfig, given: GivenParts): void {
   // Nothing of the stage local outlives its process.
-  if (stage === 'local') return;
-  const absent = [...(httpApi === undefined ? [] : ['HttpApi/']), ...(alarmTopic === undefined ? [] : ['Alarms/'])];
-  scope.node.addValidation({ validate: () => upgradeFaults(scope, upgradeFrom, absent) });
+  if (config.stage === 'local') return;
+  const absent = pathsLeftOut(config, given);
+  scope.node.addValidation({ validate: () => upgradeFaults(scope, config.upgradeFrom, absent) });
 }

@@ -1,8 +1,9 @@
 import { CfnOutput } from 'aws-cdk-lib';
-import { type HttpApi, IpAddressType } from 'aws-cdk-lib/aws-apigatewayv2';
+import { type HttpApi, HttpMethod, HttpRouteKey, IpAddressType } from 'aws-cdk-lib/aws-apigatewayv2';
 import { HostedZone, type IHostedZone } from 'aws-cdk-lib/aws-route53';
+import type { TributaryConfig } from '../config.ts';
 import { ApiDomain } from '../constructs/api-domain.ts';
-import { PublicHttpApi } from '../constructs/public-http-api.ts';
+import { PublicHttpApi, type RouteThrottle } from '../constructs/public-http-api.ts';
 import { addCertificateAlarm } from './certificate-alarm.ts';
 import type { EngineBuilder } from './engine-builder.ts';
 
@@ -10,13 +11,26 @@ import type { EngineBuilder } from './engine-builder.ts';
 export interface HttpApis {
   /** API, feed and console. */
   readonly httpApi: PublicHttpApi;
-  /** Those that take webhooks. */
+  /** Those that take webhooks. The first HTTP API, where it is none of them, has their routes and refuses them. */
   readonly webhookApis: readonly [PublicHttpApi, ...PublicHttpApi[]];
   readonly publicUrl: string;
   /** Origin of the URLs that providers call. */
   readonly ingressUrl: string;
   /** Every origin that leads to the stack. */
   readonly ownUrls: readonly string[];
+}
+
+export const webhookRoutes: readonly HttpRouteKey[] = [
+  HttpRouteKey.with('/in/{integration}', HttpMethod.ANY),
+  HttpRouteKey.with('/in/{integration}/{account}', HttpMethod.ANY),
+];
+
+/** The throttle of each of them. */
+export function webhookThrottle(config: TributaryConfig): RouteThrottle {
+  return {
+    ratePerSecond: config.ingressThrottleRatePerSecond ?? config.throttleRatePerSecond,
+    burst: config.ingressThrottleBurst ?? config.throttleBurst,
+  };
 }
 
 /**

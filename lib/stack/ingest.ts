@@ -1,5 +1,4 @@
 import { Duration } from 'aws-cdk-lib';
-import { HttpMethod, HttpRouteKey } from 'aws-cdk-lib/aws-apigatewayv2';
 import { MathExpression } from 'aws-cdk-lib/aws-cloudwatch';
 import { environmentKeys } from '../../lambdas/contracts/environment.ts';
 import { limits } from '../../lambdas/contracts/limits.ts';
@@ -10,6 +9,7 @@ import { batchOf } from '../constructs/work-queue.ts';
 import type { Deliver } from './deliver.ts';
 import type { EngineBuilder } from './engine-builder.ts';
 import { engineMetric } from './engine-metric.ts';
+import { webhookRoutes, webhookThrottle } from './http-apis.ts';
 import type { Storage } from './storage.ts';
 
 export type Ingest = ReturnType<typeof createIngest>;
@@ -45,7 +45,6 @@ function createIngress(
   rawQueue: WorkQueue,
   webhookApis: readonly PublicHttpApi[],
 ): void {
-  const { config } = builder;
   const ingress = builder.function('Ingress', 'ingress', {
     timeoutSeconds: limits.ingressTimeoutSeconds,
     memorySizeMb: 512,
@@ -61,16 +60,7 @@ function createIngress(
   buckets.raw.grantRetain(ingress);
   rawQueue.queue.grantSendMessages(ingress);
 
-  for (const webhookApi of webhookApis)
-    webhookApi.route(
-      ingress,
-      {
-        ratePerSecond: config.ingressThrottleRatePerSecond ?? config.throttleRatePerSecond,
-        burst: config.ingressThrottleBurst ?? config.throttleBurst,
-      },
-      HttpRouteKey.with('/in/{integration}', HttpMethod.ANY),
-      HttpRouteKey.with('/in/{integration}/{account}', HttpMethod.ANY),
-    );
+  for (const webhookApi of webhookApis) webhookApi.route(ingress, webhookThrottle(builder.config), ...webhookRoutes);
   ingressAlarms(builder);
 }
 

@@ -208,6 +208,18 @@ describe('domain names', () => {
     expect(load({ domainName, ingressDomainName, ...zone, ...truststore })).toMatchObject(truststore);
   });
 
+  test('with mutual TLS turn the canary off, which has no client certificate', () => {
+    const domains = { domainName, ingressDomainName, certificateArn };
+    for (const stage of ['dev', 'staging', 'prod']) {
+      const given = (settings: object) => load({ stage, tributary: { ...domains, ...settings } }).canary;
+      expect(given(truststore)).toBe('off');
+      expect(given({})).toBe(stage === 'dev' ? 'off' : 'on');
+    }
+    expect(faultsOf({ ...domains, ...truststore, canary: 'on' })).toEqual([
+      'canary: got "on", expected off with truststoreUri: the canary has no client certificate, so API Gateway would refuse its webhooks',
+    ]);
+  });
+
   test.each([
     [
       { domainName },

@@ -41,6 +41,21 @@ test('a path without a record id is no route, and another method of the route is
   expect(await api.call('DELETE', `${path}/a%2Fb`)).toMatchObject({ status: 405, headers: { allow: 'GET' } });
 });
 
+test.each(['GET', 'HEAD', 'POST', 'PUT'])(
+  'with mutual TLS a %s to a webhook URL outside of it is answered 404, and reads no key',
+  async (method) => {
+    const { call, apiKeys } = createFakeApi();
+    for (const path of ['/in/staff', '/in/staff/acc_acme', '/in/a%0Ab/c'])
+      for (const key of ['all', 'tk_none_secret', null])
+        expect(await call(method, path, '{}', key)).toMatchObject({
+          status: 404,
+          headers: { 'content-type': 'application/problem+json' },
+          body: { status: 404, detail: 'There is no such route.' },
+        });
+    expect((await apiKeys.find('all'))?.lastUsedAt).toBeUndefined();
+  },
+);
+
 test('a path that a route names literally allows the methods of that route alone', async () => {
   const { call } = createFakeApi();
   expect(await call('PUT', '/v1/portal-sessions/open')).toMatchObject({ status: 405, headers: { allow: 'POST' } });

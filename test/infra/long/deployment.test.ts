@@ -154,15 +154,51 @@ describe('mutual TLS', () => {
     expect(JSON.stringify(names)).toContain('s3://trust/authorities/store.pem');
   });
 
-  test('leaves no way for webhooks around it: no other API has their routes, and the own endpoint of theirs is closed', () => {
-    expect(routesOf(mutual, 'HttpApi')).toEqual(otherRoutes);
-    expect(routesOf(mutual, 'IngressApi')).toEqual(webhookRoutes);
+  /** The function behind each route of an API, by the prefix of its logical id. */
+  function targetsOf(stage: SynthesizedStage, api: 'HttpApi' | 'IngressApi'): Record<string, string> {
+    const routes = ofType(stage, 'AWS::ApiGatewayV2::Route').filter(([, { Properties }]) =>
+      Properties.ApiId.Ref.startsWith(api),
+    );
+    return Object.fromEntries(
+      routes.map(([, { Properties }]) => {
+        const [, { Ref: integration }] = Properties.Target['Fn::Join'][1];
+        const alias = stage.resources[integration]?.Properties.IntegrationUri.Ref;
+        return [Properties.RouteKey, stage.resources[alias]?.Properties.FunctionName.Ref.replace(/Function.*$/, '')];
+      }),
+    );
+  }
+
+  test('leaves no way for webhooks around it: only the second API leads to ingress, and its own endpoint is closed', () => {
+    expect(targetsOf(twoDomains, 'HttpApi')).toMatchObject({
+      'ANY /in/{integration}': 'Ingress',
+      'ANY /in/{integration}/{account}': 'Ingress',
+    });
+    // The function api answers these 404.
+    expect(targetsOf(mutual, 'HttpApi')).toMatchObject({
+      'ANY /in/{integration}': 'Api',
+      'ANY /in/{integration}/{account}': 'Api',
+    });
+    expect(Object.values(targetsOf(mutual, 'HttpApi'))).not.toContain('Ingress');
+    expect(targetsOf(mutual, 'IngressApi')).toEqual({
+      'ANY /in/{integration}': 'Ingress',
+      'ANY /in/{integration}/{account}': 'Ingress',
+    });
     expect(only(mutual, 'AWS::ApiGatewayV2::Api', /^IngressApi/).Properties.DisableExecuteApiEndpoint).toBe(true);
     expect(only(mutual, 'AWS::ApiGatewayV2::Api', /^HttpApi/).Properties.DisableExecuteApiEndpoint).toBeUndefined();
     expect(
       only(twoDomains, 'AWS::ApiGatewayV2::Api', /^IngressApi/).Properties.DisableExecuteApiEndpoint,
     ).toBeUndefined();
   });
+});
+
+test('turning mutual TLS on removes no route that has settings: API Gateway keeps the settings, and refuses the stage', () => {
+  const settingsOf = (stage: SynthesizedStage) =>
+    only(stage, 'AWS::ApiGatewayV2::Stage', /^HttpApi/).Properties.RouteSettings;
+  expect(settingsOf(mutual)).toEqual(settingsOf(twoDomains));
+  expect(routesOf(mutual, 'HttpApi')).toEqual(routesOf(twoDomains, 'HttpApi'));
+  // The routes are changed in place.
+  const idsOf = (stage: SynthesizedStage) => ofType(stage, 'AWS::ApiGatewayV2::Route').map(([id]) => id);
+  expect(idsOf(mutual).sort()).toEqual(idsOf(twoDomains).sort());
 });
 
 describe('tags', () => {

@@ -2,12 +2,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { App, type Stack } from 'aws-cdk-lib';
 import { AttributeType } from 'aws-cdk-lib/aws-dynamodb';
 import { expect, test } from 'vitest';
-import { loadConfig, type Stage } from '../../../lib/config.ts';
+import { loadConfig, type Stage, type TributarySettings } from '../../../lib/config.ts';
 import type { RecordTable } from '../../../lib/constructs/record-table.ts';
 import { describeState } from '../../../lib/releases/describe-state.ts';
 import { intendedRemovals } from '../../../lib/releases/intended-removals.ts';
 import {
+  lossesSince,
   ownVersion,
+  pathsLeftOut,
   readState,
   releaseBefore,
   releasedVersions,
@@ -18,11 +20,10 @@ import { cdkContext, synthesize } from '../synthesized-stage.ts';
 
 const text = (name: string) => ({ name, type: AttributeType.STRING });
 /** A stack that is not synthesized. */
-function stackFor(stage: Stage): Stack {
-  // The canary, which is off in dev, has a log of its own.
+function stackFor(stage: Stage, settings: TributarySettings = {}): Stack {
   const context = new Map<string, unknown>([
     ['stage', stage],
-    ['tributary', { canary: 'on' }],
+    ['tributary', settings],
   ]);
   const config = loadConfig((key) => context.get(key));
   return new TributaryStack(new App({ context: cdkContext }), `Tributary-${stage}`, { config });
@@ -39,6 +40,32 @@ test('fails when an update from the last release would need two steps, and says 
   ).toThrow(/Events\/Table \(AWS::DynamoDB::Table\): since \S+ adds one, two .*1\. add one; 2\. add two\./);
 });
 
+test.each([
+  ['dev', 'off'],
+  ['staging', 'on'],
+  ['prod', 'on'],
+  ['prod', 'off'],
+] as const)(
+  'no setting of %s needs a step of its own, with the canary %s, although a release records that of prod',
+  (stage, canary) => {
+    const release = { version: 'next', state: describeState(stackFor('prod')) };
+    expect(Object.keys(release.state)).toContain('Canary/Logs');
+    expect(lossesSince(release, stackFor(stage, { canary }), pathsLeftOut({ canary }))).toEqual([]);
+  },
+);
+
+test('fails when the log of a canary that is on would be left behind', () => {
+  const release = { version: 'next', state: describeState(stackFor('prod')) };
+  expect(lossesSince(release, stackFor('prod', { canary: 'off' }), pathsLeftOut({ canary: 'on' }))).toEqual([
+    expect.stringMatching(/^Canary\/Logs \(AWS::Logs::LogGroup\): is in next and not here/),
+  ]);
+});
+
+test('a part that an app gives itself is not missed', () => {
+  const given = { httpApi: {}, alarmTopic: {} };
+  expect(pathsLeftOut({ canary: 'on' }, given)).toEqual(['HttpApi/', 'Alarms/']);
+});
+
 test('fails when an update would leave a table with data behind', () => {
   const stack = stackFor('dev');
   stack.node.tryRemoveChild('Audit');
@@ -48,8 +75,8 @@ test('fails when an update would leave a table with data behind', () => {
 });
 
 test('the state of a stack is the same in every stage, so one file describes a release', () => {
-  // A stage that keeps its data empties no bucket.
-  const { EmptierLogs: _, ...inDev } = describeState(stackFor('dev'));
+  // A stage that keeps its data empties no bucket. The canary, which is off in dev, has a log of its own.
+  const { EmptierLogs: _, ...inDev } = describeState(stackFor('dev', { canary: 'on' }));
   expect(inDev).toEqual(describeState(stackFor('prod')));
 });
 
