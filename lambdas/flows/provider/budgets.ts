@@ -59,6 +59,8 @@ const maxPauseMs = 120;
 const maxRemembered = 200;
 /** When to ask again for a budget that others write all the time. */
 const contendedMs = 250;
+/** Rounds of tries to count calls that have ended: until their leases end, nobody else can. */
+const settleRounds = 5;
 
 /** Budgets in a store. Callers of one process take turns, so that they never lose to each other. */
 export function createBudgets(ports: BudgetPorts): Budgets {
@@ -102,12 +104,15 @@ const notSent =
 async function settle(change: Change, scopes: readonly ScopeLimits[], calls: readonly Ending[]): Promise<void> {
   if (calls.length === 0) return;
   await Promise.all(
-    scopes.map((one) =>
-      change(one.scope, (state) => ({
-        next: calls.reduce((current, call) => settleCall(current, one.limits, heardBy(one, call)), state),
-        result: true,
-      })),
-    ),
+    scopes.map(async (one) => {
+      for (let round = 0; round < settleRounds; round += 1) {
+        const isSettled = await change(one.scope, (state) => ({
+          next: calls.reduce((current, call) => settleCall(current, one.limits, heardBy(one, call)), state),
+          result: true,
+        }));
+        if (isSettled === true) return;
+      }
+    }),
   );
 }
 

@@ -1,3 +1,4 @@
+import { readTimeMs } from '../../engine/provider/answer/read-time.ts';
 import {
   type CredentialValues,
   credentialTemplateValues,
@@ -13,8 +14,8 @@ import { apiOf, type Caller, expressionOwner } from './provider-ports.ts';
 /** How a request for a token ended. */
 export type TokenOutcome =
   | Extract<ReadToken, { kind: 'token' | 'dead' }>
-  /** No token now; another try may bring one. */
-  | { readonly kind: 'unavailable'; readonly reason: string }
+  /** No token now; another try may bring one, not before the time that the provider tells (epoch milliseconds). */
+  | { readonly kind: 'unavailable'; readonly reason: string; readonly notBeforeMs?: number | undefined }
   /** The account, or the settings of the integration, lack something. */
   | { readonly kind: 'unusable'; readonly reason: string };
 
@@ -58,7 +59,9 @@ export async function requestToken(
   const isRefusedLogin =
     run.result.kind === 'refused' && [400, 401, 403].includes(answer.status) && grant.kind !== 'refresh';
   if (isRefusedLogin) return { kind: 'dead', reason: run.result.reason };
-  return run.result.kind === 'refused' ? { kind: 'unavailable', reason: run.result.reason } : run.result;
+  if (run.result.kind !== 'refused') return run.result;
+  const notBeforeMs = readTimeMs(answer.headers['retry-after'], undefined, ports.clock.nowMs());
+  return { kind: 'unavailable', reason: run.result.reason, notBeforeMs };
 }
 
 async function prepareTokenRequest(

@@ -3,6 +3,7 @@ import type { StoredCredentials } from '../../ports/provider/credential-store.ts
 import type { Caller, ProviderPorts } from './provider-ports.ts';
 import { renewalOf, requestToken, tokenSpecOf, tokenTimeoutMs } from './request-token.ts';
 import { type OpenCredentials, openClient, openCredentials, sealValues } from './sealed-credentials.ts';
+import { takeTokenBudget } from './token-budget.ts';
 
 export type UsableCredentials =
   | { readonly kind: 'credentials'; readonly values: CredentialValues; readonly generation: number }
@@ -111,31 +112,52 @@ async function refresh(
 ): Promise<UsableCredentials | undefined> {
   const grant = renewalOf(values);
   if (grant === undefined) return undefined;
+  const budget = await takeTokenBudget(ports, caller);
+  if (budget.kind === 'wait') return budget;
   const owner = ports.randomness.bytes(9).toString('base64url');
   const leased = await ports.credentials.replace({
     ...stored,
     refresher: { owner, untilMs: ports.clock.nowMs() + leaseMs },
   });
-  if (leased === undefined) return undefined;
+  if (leased === undefined) {
+    await budget.giveBack();
+    return undefined;
+  }
   const client = values.kind === 'oauth2' ? await openClient(ports, caller.account.integration) : undefined;
   const outcome = await requestToken(ports, caller, values, grant, client);
   switch (outcome.kind) {
-    case 'token':
-      return storeToken(ports, caller, leased, values, outcome.token);
+    case 'token': {
+      const used = await storeToken(ports, caller, leased, values, outcome.token);
+      await budget.settle();
+      return used;
+    }
     case 'dead': {
+      await budget.settle();
       // The provider may have refused because another function was faster.
-      const current = await ports.credentials.get(stored.account, 0);
-      if (current === undefined || current.revision !== leased.revision) return undefined;
-      return failCredentials(ports, leased, outcome.reason);
+      const current = await stillLeased(ports, leased);
+      return current === undefined ? undefined : failCredentials(ports, current, outcome.reason);
     }
     case 'unusable':
+      await budget.settle();
       return failCredentials(ports, leased, outcome.reason);
     case 'unavailable': {
+      const untilMs = Math.max(outcome.notBeforeMs ?? 0, ports.clock.nowMs() + retryMs);
+      await budget.settle(untilMs);
       const { refresher: _, ...free } = leased;
       await ports.credentials.replace(free);
-      return { kind: 'wait', reason: outcome.reason, untilMs: ports.clock.nowMs() + retryMs };
+      return { kind: 'wait', reason: outcome.reason, untilMs };
     }
   }
+}
+
+/** The credentials as they are now, if nobody but this refresher has changed them; others may have told the tenant of them. */
+async function stillLeased(
+  { credentials }: Pick<ProviderPorts, 'credentials'>,
+  leased: StoredCredentials,
+): Promise<StoredCredentials | undefined> {
+  const current = await credentials.get(leased.account, 0);
+  const isOwn = current?.refresher?.owner === leased.refresher?.owner && current?.generation === leased.generation;
+  return isOwn ? current : undefined;
 }
 
 async function storeToken(
@@ -147,20 +169,24 @@ async function storeToken(
 ): Promise<UsableCredentials | undefined> {
   const next: CredentialValues = { ...values, token: mergedToken(values.token, token) };
   const nowMs = ports.clock.nowMs();
-  const { refresher: _, expiresAtMs: __, ...rest } = leased;
-  // The former refresh token may be dead: the new one must not be lost while there is time.
-  const stored = await untilWritten(ports, leased, async () =>
-    ports.credentials.replace({
-      ...rest,
-      sealed: await sealValues(ports, account, next),
-      generation: leased.generation + 1,
-      ...(token.expiresAtMs === undefined ? {} : { expiresAtMs: token.expiresAtMs }),
-      updatedAtMs: nowMs,
-      refreshedAtMs: nowMs,
-    }),
-  );
+  const sealed = await sealValues(ports, account, next);
+  for (let base: StoredCredentials | undefined = leased; base !== undefined; base = await stillLeased(ports, leased)) {
+    const { refresher: _, expiresAtMs: __, ...rest } = base;
+    // The former refresh token may be dead: the new one must not be lost while there is time.
+    const stored = await untilWritten(ports, leased, () =>
+      ports.credentials.replace({
+        ...rest,
+        sealed,
+        generation: leased.generation + 1,
+        ...(token.expiresAtMs === undefined ? {} : { expiresAtMs: token.expiresAtMs }),
+        updatedAtMs: nowMs,
+        refreshedAtMs: nowMs,
+      }),
+    );
+    if (stored !== undefined) return { kind: 'credentials', values: next, generation: stored.generation };
+  }
   // Its owner brought other credentials meanwhile: those count.
-  return stored === undefined ? undefined : { kind: 'credentials', values: next, generation: stored.generation };
+  return undefined;
 }
 
 /** Try a write again while the lease lasts. @throws The last error. */

@@ -9,7 +9,7 @@ import { createProgrammableExpressions } from '../../fakes/programmable-expressi
 import { anAccount } from '../../fakes/samples.ts';
 import { createSeededRandomness } from '../../fakes/seeded-randomness.ts';
 import { propertyRuns } from '../../property-runs.ts';
-import { desk } from './desk.ts';
+import { desk, deskWith } from './desk.ts';
 
 const account = anAccount({ integration: 'desk', context: { subdomain: 'acme' }, credentialKind: 'oauth2' });
 const caller = toCaller(account, desk);
@@ -105,7 +105,57 @@ describe('an expired token', () => {
     provider.respond(() => 503);
     expect(await useCredentials(provider.ports, caller, undefined, 0)).toMatchObject({ kind: 'wait' });
     provider.respond(({ body }) => endpoint.grant(new URLSearchParams(body)));
+    clock.advance(10_000);
     expect(accessOf(await useCredentials(provider.ports, caller, undefined, 0))).toBe('access-1');
+  });
+
+  test('is not asked for again before the time that the token endpoint tells (invariant 7)', async () => {
+    const clock = createManualClock();
+    const provider = await prepare(clock, clock.nowMs() - 1);
+    const endpoint = createTokenEndpoint();
+    provider.respond(() => ({ status: 429, headers: { 'retry-after': '3600' }, body: {} }));
+    const untilMs = clock.nowMs() + hourMs;
+    for (let minute = 0; minute < 50; minute += 1) {
+      const used = await useCredentials(provider.ports, caller, undefined, 0);
+      expect(used).toMatchObject({ kind: 'wait', untilMs });
+      clock.advance(60_000);
+    }
+    expect(provider.requests).toHaveLength(1);
+    provider.respond(({ body }) => endpoint.grant(new URLSearchParams(body)));
+    clock.advance(10 * 60_000);
+    expect(accessOf(await useCredentials(provider.ports, caller, undefined, 0))).toBe('access-1');
+  });
+
+  test('is asked for within the limits that count such requests (invariant 7)', async () => {
+    const clock = createManualClock();
+    const provider = await prepare(clock, clock.nowMs() - 1);
+    const endpoint = createTokenEndpoint();
+    const limited = toCaller(
+      account,
+      deskWith({ api: { limits: [{ name: 'tokens', calls: 1, per: '10m', of: ['token'] }] } }),
+    );
+    provider.respond(({ body }) => endpoint.grant(new URLSearchParams(body)));
+    expect(accessOf(await useCredentials(provider.ports, limited, undefined, 0))).toBe('access-1');
+    expect(await useCredentials(provider.ports, limited, 2, 0)).toMatchObject({
+      kind: 'wait',
+      reason: expect.stringContaining('"tokens"'),
+    });
+    expect(endpoint.issued()).toBe(1);
+    clock.advance(12 * 60_000);
+    expect(accessOf(await useCredentials(provider.ports, limited, 2, 0))).toBe('access-2');
+  });
+
+  test('is kept although another function writes that the tenant was told of the account meanwhile', async () => {
+    const clock = createManualClock();
+    const provider = await prepare(clock, clock.nowMs() - 1);
+    const endpoint = createTokenEndpoint();
+    provider.respond(async ({ body }) => {
+      const stored = await provider.ports.credentials.get(account.id, 0);
+      if (stored !== undefined) await provider.ports.credentials.replace(stored);
+      return endpoint.grant(new URLSearchParams(body));
+    });
+    expect(accessOf(await useCredentials(provider.ports, caller, undefined, clock.nowMs() + 60_000))).toBe('access-1');
+    expect(endpoint.issued()).toBe(1);
   });
 
   test('that cannot be refreshed ends the credentials, and nobody asks again', async () => {

@@ -45,10 +45,18 @@ const waitingGraceMs = 2_000;
 /** A row must not grow without bound, whatever a provider allows. */
 const maxFlights = 500;
 
-/** The state without what time has ended: old windows and blocks, calls whose caller died, and waits that were given up. */
+/** A dead call is remembered so long for limits that no call has asked for since: longer than any window. */
+const deadForMs = 86_400_000;
+
+/**
+ * The state without what time has ended: old windows and blocks, calls whose caller died, and waits that were given up.
+ *
+ * @param limits - Those that count the call at hand. What a dead call took of others stays in flight until one of theirs
+ *   is asked for.
+ */
 export function budgetAt(state: BudgetState, limits: readonly AppliedLimit[], nowMs: number): BudgetState {
   const dead = state.flights.filter(({ expiresAtMs }) => expiresAtMs <= nowMs);
-  const flights = dead.length === 0 ? state.flights : state.flights.filter(({ expiresAtMs }) => expiresAtMs > nowMs);
+  const flights = dead.length === 0 ? state.flights : withoutCounted(state.flights, limits, nowMs);
   const states = { ...state.limits };
   for (const { spec } of limits) {
     let limit = limitAt(spec, states[spec.name] ?? newLimit, nowMs);
@@ -64,6 +72,16 @@ export function budgetAt(state: BudgetState, limits: readonly AppliedLimit[], no
     Object.entries(state.waiting).filter(([, { untilMs }]) => untilMs + waitingGraceMs > nowMs),
   );
   return { ...state, flights, limits: states, blocks, waiting };
+}
+
+function withoutCounted(flights: readonly Flight[], limits: readonly AppliedLimit[], nowMs: number): readonly Flight[] {
+  const names = new Set(limits.map(({ spec }) => spec.name));
+  return flights.flatMap((flight) => {
+    if (flight.expiresAtMs > nowMs) return [flight];
+    const uncounted = Object.entries(flight.costs).filter(([name]) => !names.has(name));
+    const isOver = uncounted.length === 0 || flight.expiresAtMs + deadForMs <= nowMs;
+    return isOver ? [] : [{ ...flight, costs: Object.fromEntries(uncounted) }];
+  });
 }
 
 /** Grant as many calls as every limit allows, and leave room for those that are more urgent. */

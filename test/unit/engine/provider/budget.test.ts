@@ -59,6 +59,18 @@ describe('a limit of calls in a time', () => {
     expect(ask(next, limits, { nowMs: 122_000 }).granted).toHaveLength(1);
   });
 
+  test('counts such a call although another one, which the limit does not count, is asked for first', () => {
+    const exports = [limit({ name: 'exports', calls: 1, per: '1h' })];
+    const { next } = ask(newBudget, [...exports, perMinute(10)]);
+    const read = ask(next, [perMinute(10)], { nowMs: 61_000 });
+    expect(read.granted).toHaveLength(1);
+    const settled = end(read.next, [perMinute(10)], read.granted[0] as string, 62_000);
+    expect(ask(settled, exports, { nowMs: 63_000 }).granted).toEqual([]);
+    expect(ask(settled, exports, { nowMs: 3_800_000 }).granted).toHaveLength(1);
+    // Its share of the minute was counted once.
+    expect(ask(settled, [perMinute(3)], { count: 3, nowMs: 63_000 }).granted).toHaveLength(1);
+  });
+
   test('a call that was never sent costs nothing', () => {
     const limits = [perMinute(1)];
     const { next, granted } = ask(newBudget, limits);
