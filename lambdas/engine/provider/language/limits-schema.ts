@@ -25,7 +25,9 @@ const limit = z
       .array(z.string().min(1))
       .min(1)
       .optional()
-      .describe('The calls that it counts: `<resource>`, `<resource>.<method>`, `proxy` or `token`. Default: all but `token`.'),
+      .describe(
+        'The calls that it counts: `<resource>`, `<resource>.<method>`, `proxy` or `token`. Default: all but `token`.',
+      ),
     scope: z
       .enum(['account', 'app'])
       .default('account')
