@@ -3,6 +3,7 @@ const maxCharacters = 72;
 
 /** Base forms of verbs that look like other forms. */
 const exceptions: ReadonlySet<string> = new Set([
+  'Bring',
   'Embed',
   'Exceed',
   'Feed',

@@ -11,7 +11,7 @@ async function check(answerTo: (situation: string | null) => Response | object, 
   const result = await folder.run(['check-subscriber', 'sub_1', ...argv], {
     fetch: (url, { body }) => {
       expect(url).toBe(route);
-      const { simulate = null } = JSON.parse(String(body)) as { simulate?: string };
+      const { simulate = null } = JSON.parse(body as string) as { simulate?: string };
       asked.push(simulate);
       const answer = answerTo(simulate);
       return Promise.resolve(answer instanceof Response ? answer : Response.json(answer));
