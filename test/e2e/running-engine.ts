@@ -55,6 +55,13 @@ export interface RunningEngine {
     options?: { secret?: string; delivery?: string; issue?: number; padding?: number },
   ) => Promise<Answer>;
   /**
+   * Verify a callback at the time of the engine's clock, which tests move ahead.
+   *
+   * @returns The event.
+   * @throws {WebhookVerificationError}
+   */
+  readonly verify: (webhook: Webhook, callback: Pick<Callback, 'body' | 'headers'>) => unknown;
+  /**
    * Wait until a condition holds. Advances the clock past visibility timeouts and retries if it does not hold by
    * itself.
    */
@@ -166,6 +173,15 @@ function createRunningEngine(engine: LocalEngine, undo: (() => Promise<void>)[])
         'x-github-delivery': delivery,
         'x-hub-signature-256': `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`,
       });
+    },
+    verify(webhook, { body, headers }) {
+      const texts = Object.entries(headers).map(([name, value]) => [name, String(value)]);
+      vi.useFakeTimers({ toFake: ['Date'], now: engine.now() });
+      try {
+        return webhook.verify(body, Object.fromEntries(texts));
+      } finally {
+        vi.useRealTimers();
+      }
     },
     async eventually(holds) {
       let cause: unknown;

@@ -1,7 +1,7 @@
 import { createPublicKey, type JsonWebKey, verify } from 'node:crypto';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { Webhook } from 'standardwebhooks';
-import { beforeAll, expect, test, vi } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { createDynamoEndpointStore } from '../../lambdas/adapters/dynamo/stores/endpoint-store.ts';
 import { environmentKeys } from '../../lambdas/contracts/environment.ts';
 
@@ -16,19 +16,12 @@ beforeAll(async () => {
   await seedApiKey(running().engine, otherKey, 'other');
 });
 
-const webhookHeaders = ({ headers }: Callback) =>
-  Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(value)]));
-
-/** Verify at the time of the engine's clock, which tests move ahead. */
 function isVerified(webhook: Webhook, callback: Callback): boolean {
-  vi.useFakeTimers({ toFake: ['Date'], now: running().engine.now() });
   try {
-    webhook.verify(callback.body, webhookHeaders(callback));
+    running().verify(webhook, callback);
     return true;
   } catch {
     return false;
-  } finally {
-    vi.useRealTimers();
   }
 }
 
@@ -57,9 +50,10 @@ test('callbacks are shaped, signed with v1 and v1a, changed by an update, and ve
   // The receiver has no API key.
   const published = await (await fetch(`${engine.url}/v1/subscriptions/${receiver.id}/keys`)).json();
   const [jwk] = (published as { keys: JsonWebKey[] }).keys;
-  const headers = webhookHeaders(first);
+  const { headers } = first;
   const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${first.body}`;
-  const v1a = headers['webhook-signature']?.split(' ').find((signature) => signature.startsWith('v1a,'));
+  const signatures = String(headers['webhook-signature']).split(' ');
+  const v1a = signatures.find((signature) => signature.startsWith('v1a,'));
   const key = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });
   expect(verify(null, Buffer.from(signed), key, Buffer.from(v1a?.slice(4) ?? '', 'base64'))).toBe(true);
 

@@ -6,7 +6,7 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs';
 import { Webhook } from 'standardwebhooks';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { seedApiKey } from '../../../lib/local/admin-key.ts';
 import type { JudgeCall } from '../../../lib/local/faults/call-gate.ts';
 import type { Statement } from '../../../lib/local/iam/may-call.ts';
@@ -64,14 +64,8 @@ function headersOf({ MessageAttributes = {} }: Message): Record<string, string> 
   );
 }
 
-function verified(secret: string, body: string, headers: Record<string, string>): unknown {
-  vi.useFakeTimers({ toFake: ['Date'], now: running().engine.now() });
-  try {
-    return new Webhook(secret).verify(body, headers);
-  } finally {
-    vi.useRealTimers();
-  }
-}
+const verified = (secret: string, body: string, headers: Record<string, string>) =>
+  running().verify(new Webhook(secret), { body, headers });
 
 const deliveriesOf = async (id: string) =>
   (await running().call('GET', `/v1/subscriptions/${id}/deliveries`)).body.data as readonly {
