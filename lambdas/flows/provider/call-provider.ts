@@ -66,16 +66,20 @@ const leaseBeyondCallMs = 20_000;
 const leastCallMs = 5_000;
 /** Longest pause for a budget before the next look; others may give back calls earlier than told. */
 const maxPauseMs = 500;
+/** A refused signature may mean too many calls at once (NetSuite): it is made anew after this pause. */
+const signAnewAfterMs = 3_000;
 
 /**
  * Call a provider for an account, within its budget and with its credentials.
  *
  *   budget -> credentials -> request -> answer -> what it means -> budget
  *
- * A call that the provider refuses for its token is made again once, with another token.
+ * A call that the provider refuses for its token is made again once, with another token; one that it refuses for its
+ * signature, with another nonce.
  */
 export async function callProvider(ports: ProviderPorts, caller: Caller, call: ProviderCall): Promise<CallOutcome> {
   let refused: number | undefined;
+  let isSignedAnew = false;
   for (;;) {
     const credentials = await useCredentials(ports, caller, refused, call.deadlineMs);
     if (credentials.kind === 'none') return { kind: 'auth-failed', reason: 'the account has no credentials' };
@@ -86,6 +90,11 @@ export async function callProvider(ports: ProviderPorts, caller: Caller, call: P
     if (request.kind === 'fault') return { kind: 'unusable', reason: request.message };
     const outcome = await callOnce(ports, caller, call, request.call);
     if (outcome.kind !== 'refused') return outcome;
+    if (credentials.values.kind === 'oauth1' && !outcome.isEnd && !isSignedAnew) {
+      isSignedAnew = true;
+      await ports.pause(signAnewAfterMs * (0.75 + 0.5 * ports.randomness.fraction()));
+      continue;
+    }
     if (outcome.isEnd || refused !== undefined) {
       const stored = await ports.credentials.get(caller.account.id, 0);
       // Another function may have brought a token since this call began.

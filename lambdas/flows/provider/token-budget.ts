@@ -4,7 +4,7 @@ import type { Caller, ProviderPorts } from './provider-ports.ts';
 import { tokenTimeoutMs } from './request-token.ts';
 
 /** The name by which limits count requests for tokens (`of: [token]`), and by which a pause of them is kept. */
-const token = 'token';
+export const tokenName = 'token';
 /** A request for a token has ended by then, with the writes after it. */
 const leaseMs = tokenTimeoutMs + 20_000;
 
@@ -23,16 +23,18 @@ export type TokenBudget =
  * has asked for a pause, nobody asks.
  */
 export async function takeTokenBudget(ports: ProviderPorts, caller: Caller): Promise<TokenBudget> {
-  const specs = limitsOf(caller.definition, { resource: token, call: token }).filter(({ of }) => of !== undefined);
+  const specs = limitsOf(caller.definition, { resource: tokenName, call: tokenName }).filter(
+    ({ of }) => of !== undefined,
+  );
   const scopes = scopesOf(caller, specs);
   const id = ports.randomness.bytes(9).toString('base64url');
-  const ask = { scopes, ids: [id], priority: 'webhook', names: [token], cost: 1, leaseMs } as const;
+  const ask = { scopes, ids: [id], priority: 'webhook', names: [tokenName], cost: 1, leaseMs } as const;
   const { granted, askAgainAtMs, stoppedBy } = await ports.budgets.take(ask);
   const nowMs = () => ports.clock.nowMs();
   if (granted.length === 0)
     return {
       kind: 'wait',
-      reason: `the budget "${stoppedBy ?? token}" has nothing left for a new token`,
+      reason: `the budget "${stoppedBy ?? tokenName}" has nothing left for a new token`,
       untilMs: askAgainAtMs ?? nowMs(),
     };
   const end = (wasSent: boolean, untilMs?: number) =>
@@ -42,7 +44,9 @@ export async function takeTokenBudget(ports: ProviderPorts, caller: Caller): Pro
         wasSent,
         endedAtMs: nowMs(),
         observed: [],
-        ...(untilMs === undefined ? {} : { slowDown: { of: 'account', name: token, notBeforeMs: untilMs } as const }),
+        ...(untilMs === undefined
+          ? {}
+          : { slowDown: { of: 'account', name: tokenName, notBeforeMs: untilMs } as const }),
       },
     ]);
   return { kind: 'granted', settle: (untilMs) => end(true, untilMs), giveBack: () => end(false) };

@@ -7,6 +7,7 @@ import { createAddressFilter } from '../../../lambdas/engine/outbound/public-add
 import type { ReadAnswer } from '../../../lambdas/engine/provider/answer/read-answer.ts';
 import { createBudgets } from '../../../lambdas/flows/provider/budgets.ts';
 import type { ProviderPorts } from '../../../lambdas/flows/provider/provider-ports.ts';
+import { tokenName } from '../../../lambdas/flows/provider/token-budget.ts';
 import type { ApiAnswer, ApiRequest, ProviderApi } from '../../../lambdas/ports/provider/provider-api.ts';
 import type { Clock } from '../../../lambdas/ports/runtime/clock.ts';
 import { createBudgetStore, createCredentialStore, createExpressions, plainCipher } from './in-process-ports.ts';
@@ -59,8 +60,7 @@ export function createDirectProvider(clock: Clock, hosts: ReadonlyMap<string, st
         ...budgets,
         async take(ask) {
           const grant = await budgets.take(ask);
-          // Only calls of the definition take from a budget.
-          if (grant.granted.length > 0) purpose = 'call';
+          if (grant.granted.length > 0) purpose = ask.names.includes(tokenName) ? 'token' : 'call';
           return grant;
         },
       },
