@@ -107,6 +107,9 @@ async function advancePart(run: RunWork, part: SyncPart): Promise<Advance> {
   }
   const end = await readAndPublish(work);
   if (end.kind === 'restart') {
+    // Asked from its beginning again, it would answer the same, call after call.
+    if (work.cursor?.value === undefined)
+      return { kind: 'failed', reason: 'the provider refuses the listing from its beginning' };
     await forgetCursor(work);
     return { kind: 'done' };
   }

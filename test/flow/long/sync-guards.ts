@@ -94,8 +94,8 @@ export const guards: readonly Guard[] = [
   {
     guard: 'a record that a listing lacks is read before it counts as deleted',
     file: 'lambdas/flows/sync/find-absent.ts',
-    line: "if (read.kind === 'gone') found.push(",
-    without: 'if (read.kind !== "wait") found.push(',
+    line: "if (read.kind === 'gone' && (state.isDeleted || isReadable(work, resource, state, read.startedAtMs)))",
+    without: 'if (read.kind !== "wait")',
     kinds: ['complete listing'],
   },
 ];

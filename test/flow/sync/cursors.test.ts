@@ -68,6 +68,15 @@ describe('a feed with tokens', () => {
   });
 });
 
+test('a provider that refuses the listing from its beginning is not asked again and again', async () => {
+  const world = await begun(shopWith(), () => 410);
+  await world.pass(30);
+  expect(world.provider.requests.length).toBeLessThan(10);
+  const { lastRun, failures } = (await world.row('products')).state;
+  expect(lastRun).toMatchObject({ outcome: 'failed', reason: expect.stringContaining('from its beginning') });
+  expect(failures).toBeGreaterThan(1);
+});
+
 test('a feed of rising ids goes on behind the highest', async () => {
   const changes = { path: '/log', query: { after: '{cursor?}' }, records: 'rows', cursor: { kind: 'id' } };
   const log = many(3);
