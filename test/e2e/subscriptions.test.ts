@@ -51,7 +51,7 @@ test('callbacks are shaped, signed with v1 and v1a, changed by an update, and ve
   const published = await (await fetch(`${engine.url}/v1/subscriptions/${receiver.id}/keys`)).json();
   const [jwk] = (published as { keys: JsonWebKey[] }).keys;
   const { headers } = first;
-  const signed = `${headers['webhook-id']}.${headers['webhook-timestamp']}.${first.body}`;
+  const signed = [headers['webhook-id'], headers['webhook-timestamp'], first.body].join('.');
   const signatures = String(headers['webhook-signature']).split(' ');
   const v1a = signatures.find((signature) => signature.startsWith('v1a,'));
   const key = createPublicKey({ key: jwk as JsonWebKey, format: 'jwk' });

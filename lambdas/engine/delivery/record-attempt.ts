@@ -80,6 +80,18 @@ export function filteredOut(delivery: Delivery): Delivery {
   };
 }
 
+/** A delivery whose event has expired. */
+export function givenUp(delivery: Delivery): Delivery {
+  return {
+    ...delivery,
+    state: 'exhausted',
+    exhaustedBy: 'event-expired',
+    nextAttemptAt: undefined,
+    waitsIn: undefined,
+    isManual: undefined,
+  };
+}
+
 export interface Attempted {
   readonly delivery: Delivery;
   readonly decision: Decision;

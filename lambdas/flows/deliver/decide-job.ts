@@ -54,6 +54,13 @@ interface Early {
   readonly group: string;
 }
 
+/** A retry whose event is no longer stored: its delivery ends, and is told. */
+interface Expired {
+  readonly kind: 'expired';
+  readonly prepared: PreparedSubscription;
+  readonly delivery: Delivery;
+}
+
 export interface ReadyJob extends Ready {
   readonly index: number;
 }
@@ -64,9 +71,12 @@ export function decide(
   row: EventRow | undefined,
   stored: Delivery | undefined,
   isRepeated: boolean,
-): Ready | Early | DeliveryOutcome {
+): Ready | Early | Expired | DeliveryOutcome {
   if (prepared === undefined) return { kind: 'filtered', reason: 'subscription-gone' };
-  if (row === undefined) return { kind: 'filtered', reason: 'event-expired' };
+  if (row === undefined)
+    return stored !== undefined && stored.waitsIn === 'queue' && !isOver(stored)
+      ? { kind: 'expired', prepared, delivery: stored }
+      : { kind: 'filtered', reason: 'event-expired' };
   // The queue's message points to this row; a subscription of another tenant must never see it.
   if (!isMine(prepared, row)) return { kind: 'filtered', reason: 'other-tenant' };
   // A drain queues the next attempt before it records the last one. That record may be late.

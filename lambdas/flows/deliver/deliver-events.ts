@@ -1,8 +1,11 @@
 import { limits } from '../../contracts/limits.ts';
 import type { DeliveryJob } from '../../contracts/messages.ts';
+import type { Delivery } from '../../engine/delivery/delivery.ts';
 import type { EndpointState } from '../../engine/delivery/endpoint-state.ts';
+import { givenUp } from '../../engine/delivery/record-attempt.ts';
 import { type Subscription, scopeOf } from '../../ports/delivery/subscription-store.ts';
 import { createByteBudget } from '../concurrency/byte-budget.ts';
+import { reportDelivery } from '../publish/publish-operational-events.ts';
 import type { PreparedSubscription } from './attempt/prepare-subscription.ts';
 import { type DeliveryOutcome, decide, type JobDelivery, type ReadyJob } from './decide-job.ts';
 import type { DeliverPorts } from './deliver-ports.ts';
@@ -63,6 +66,7 @@ export async function deliverEvents(
     const decided = decide(job, subscription?.prepared, rowById.get(job.event), deliveryByKey.get(key), isRepeated);
     if (decided.kind === 'ready') ready.push({ index, ...decided });
     else if (decided.kind === 'early') outcomes[index] = await postponeEarly(ports, job, decided.group);
+    else if (decided.kind === 'expired') outcomes[index] = await giveUp(ports, decided);
     else outcomes[index] = decided;
   }
   const run: DeliverRun = { ports, startedAtMs, memory: createByteBudget(maxHeldBytes), kept: { bytes: 0 } };
@@ -93,6 +97,22 @@ async function postponeEarly(ports: DeliverPorts, job: DeliveryJob, group: strin
   try {
     await ports.deliveryQueue.sendAll([{ job: { ...job, postponed: postponed + 1 }, group, delayMs: earlyMs }]);
     return { kind: 'postponed' };
+  } catch (error) {
+    return { kind: 'failed', error };
+  }
+}
+
+/** End a delivery whose event has expired. */
+async function giveUp(
+  ports: DeliverPorts,
+  { prepared, delivery }: { readonly prepared: PreparedSubscription; readonly delivery: Delivery },
+): Promise<DeliveryOutcome> {
+  try {
+    const ended = givenUp(delivery);
+    // Told first: once it has ended, nothing leads to it. Told again after a crash, it is the same event.
+    await reportDelivery(ports, prepared.subscription, [{ delivery: ended, hops: undefined }]);
+    await ports.deliveries.replace(ended);
+    return { kind: 'dead-lettered', reason: 'event-expired' };
   } catch (error) {
     return { kind: 'failed', error };
   }

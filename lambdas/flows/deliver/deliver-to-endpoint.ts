@@ -4,7 +4,7 @@ import type { CallbackOutcome } from '../../engine/delivery/callback-outcome.ts'
 import type { EndpointState } from '../../engine/delivery/endpoint-state.ts';
 import { addUncounted, countSuccesses, isAsUsual } from '../../engine/delivery/kept-lease.ts';
 import type { PostResult } from '../../engine/delivery/pace.ts';
-import { jobOf, postResult } from '../../engine/delivery/record-attempt.ts';
+import { filteredOut, jobOf, postResult } from '../../engine/delivery/record-attempt.ts';
 import { settle } from '../../engine/delivery/settlement.ts';
 import type { CanonicalEvent } from '../../engine/event/canonical-event.ts';
 import { traceOfEvent } from '../../engine/trace/trace-ids.ts';
@@ -14,7 +14,7 @@ import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
 import { isForGood, tryToEvent } from '../feed/read-event.ts';
 import { reportDelivery, reportEndpoint } from '../publish/publish-operational-events.ts';
 import { askForDrain } from './ask-for-drain.ts';
-import { hopsOf, post } from './attempt/attempt-delivery.ts';
+import { hopsOf, postCallback, prepareCallback } from './attempt/attempt-delivery.ts';
 import type { PreparedSubscription } from './attempt/prepare-subscription.ts';
 import { readPrevious } from './attempt/read-previous.ts';
 import { createRecordWrite } from './attempt/record-writes.ts';
@@ -122,7 +122,7 @@ async function sendUnderLease(
         const nowMs = ports.clock.nowMs();
         if (nowMs > endsAtMs) hasRunOut = lease.kept !== undefined;
         if (hasDied || patience.isOver() || nowMs > endsAtMs || endsEarly(results)) return;
-        const outcome = await postJob(one, job, judged, patience.late);
+        const outcome = await postJob(one, job, judged, patience.late, endsAtMs);
         if (outcome === undefined) return;
         // Not an attempt: the drain, which serves this endpoint alone, gives the transform more time.
         if (outcome.kind === 'failed' && outcome.hasDied) {
@@ -151,6 +151,7 @@ async function postJob(
   job: ReadyJob,
   judged: CanonicalEvent | undefined,
   late: LateAnswer,
+  endsAtMs: number,
 ): Promise<CallbackOutcome | undefined> {
   try {
     const event = judged ?? (await tryToEvent(ports, job.row, isForGood));
@@ -164,7 +165,10 @@ async function postJob(
         previous,
         late,
       };
-      return await post(ports, prepared, job.row.id, [event], options);
+      const callback = await prepareCallback(ports, prepared, job.row.id, [event], options);
+      // A token or a transform may have taken longer than the lease: another run may hold its slots by now.
+      if (callback.kind === 'ready' && ports.clock.nowMs() > endsAtMs) return undefined;
+      return await postCallback(ports, prepared, callback);
     }
     attempts.set(job, event);
   } catch (error) {
@@ -197,6 +201,7 @@ async function settleJobs(one: EndpointRun, sorted: SortedJobs, sent: Sending): 
     },
   );
   for (const [job, outcome] of recorded) outcomes.set(job, outcome);
+  await cancelUnwanted(ports, group, outcomes);
   const { woken, untold } = await finishEarlierRuns(ports, group, outcomes);
   await endLast();
   if (parking.length + woken.length > 0) await drainParked(ports, prepared);
@@ -218,6 +223,16 @@ async function postpone(ports: DeliverPorts, jobs: readonly ReadyJob[]): Promise
       delayMs: postponedMs,
     })),
   );
+}
+
+/** End the stored deliveries that the filter no longer wants: no message is left of them. */
+async function cancelUnwanted(
+  { deliveries }: Pick<DeliverPorts, 'deliveries'>,
+  group: readonly ReadyJob[],
+  outcomes: ReadonlyMap<ReadyJob, DeliveryOutcome>,
+): Promise<void> {
+  const unwanted = group.filter((job) => job.isStored && outcomes.get(job)?.kind === 'filtered');
+  await Promise.all(unwanted.map(async ({ delivery }) => deliveries.replace(filteredOut(delivery))));
 }
 
 /** Repeat the steps that an earlier run of a job may have died before. */

@@ -1,4 +1,5 @@
 import { limits } from '../../contracts/limits.ts';
+import { retriedForMs } from '../../engine/delivery/message-backoff.ts';
 import type { Absence, Decision } from '../../engine/records/decide-observation.ts';
 import { type Fold, foldObservations } from '../../engine/records/fold-observations.ts';
 import type { RecordChange } from '../../engine/records/record-state.ts';
@@ -21,11 +22,8 @@ export interface RecordPlan {
   readonly rows: ReadonlyMap<number, EventRow>;
 }
 
-/**
- * How long the event of a creation or a deletion may still be missing. Its input is retried within this time, or given
- * up: `limits.maxReceiveCount` receives, in which a run that dies hides its message for three minutes.
- */
-const unsettledMs = 30 * 60_000;
+/** How long the event of a creation or a deletion may still be missing. */
+const unsettledMs = retriedForMs;
 
 /** Read the states of records, and decide what the observations of each are. States are one read, and rows another. */
 export async function planRecords(run: TenantRun, groups: readonly RecordGroup[]): Promise<readonly RecordPlan[]> {

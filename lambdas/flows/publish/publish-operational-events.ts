@@ -2,13 +2,18 @@ import type { Delivery } from '../../engine/delivery/delivery.ts';
 import type { EndpointEffect } from '../../engine/delivery/settlement.ts';
 import { isOperational, type Operation, operationalEvent } from '../../engine/event/operational-event.ts';
 import type { OperatorNotices } from '../../ports/delivery/notices.ts';
-import type { Subscription, SubscriptionWriter } from '../../ports/delivery/subscription-store.ts';
+import {
+  type Subscription,
+  type SubscriptionStore,
+  type SubscriptionWriter,
+  scopeOf,
+} from '../../ports/delivery/subscription-store.ts';
 import type { OutcomeCounter } from '../../ports/runtime/outcome-counter.ts';
 import type { FactPorts } from './publication.ts';
 import { publishFacts } from './publish-events.ts';
 
 export interface ReportPorts extends FactPorts {
-  readonly subscriptions: FactPorts['subscriptions'] & SubscriptionWriter;
+  readonly subscriptions: FactPorts['subscriptions'] & Pick<SubscriptionStore, 'getMany'> & SubscriptionWriter;
   readonly notices: OperatorNotices;
   /** What alarms look at. */
   readonly operations: OutcomeCounter<'subscription-disabling' | 'subscription-disabled' | 'circuit-opened'>;
@@ -106,10 +111,16 @@ async function disable(
 ): Promise<void> {
   const at = iso(ports.clock.nowMs());
   // A caller who changed the subscription meanwhile knows of its endpoint, too: that change counts.
-  const isDisabled = await ports.subscriptions.replace({ ...subscription, status: 'disabled', disabled: { by, at } });
-  if (!isDisabled) return;
+  const isWritten = await ports.subscriptions.replace({ ...subscription, status: 'disabled', disabled: { by, at } });
+  // The answer to the write may have been lost, and its second try refused.
+  if (!isWritten && !(await isDisabledSince(ports, subscription, at))) return;
   ports.operations.count('subscription-disabled');
   await tell(ports, subscription, 'subscription.disabled', occurrence, { reason: by, ...data });
+}
+
+async function isDisabledSince({ subscriptions }: ReportPorts, one: Subscription, at: string): Promise<boolean> {
+  const [stored] = await subscriptions.getMany([{ scope: scopeOf(one), id: one.id }]);
+  return stored?.disabled?.at === at;
 }
 
 async function tell(

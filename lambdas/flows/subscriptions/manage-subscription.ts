@@ -248,9 +248,16 @@ export async function enableSubscription(
   id: string,
   catchUp: { readonly tenant: string } | undefined,
 ): Promise<Enabling | undefined> {
-  let since: string | undefined;
+  const found = await ports.subscriptions.find(id);
+  const since = found?.disabled?.at;
+  // First: once it is enabled, nothing tells what it missed. A call that died is repeated, and its replay skips what waits.
+  // An ordered subscription continues from its position in the feed, so it misses nothing.
+  const isBehind = found?.status === 'disabled' && found.ordering === 'none' && since !== undefined;
+  const replay =
+    catchUp !== undefined && isBehind
+      ? await catchUpReplay(ports, found, catchUp.tenant, Date.parse(since))
+      : undefined;
   const update = await changeSubscription(ports, id, async (before) => {
-    since = before.disabled?.at;
     const { disabled: _, ...rest } = before;
     return before.status === 'enabled'
       ? { kind: 'unchanged', subscription: before }
@@ -260,10 +267,6 @@ export async function enableSubscription(
   const { subscription } = update;
   await withEndpoint(ports, subscription, beginAgain);
   await askForDrain(ports, subscription);
-  // An ordered subscription continues from its position in the feed, so it misses nothing.
-  if (catchUp === undefined || since === undefined || subscription.ordering !== 'none')
-    return { subscription, disabledSince: since, catchUp: undefined };
-  const replay = await catchUpReplay(ports, subscription, catchUp.tenant, Date.parse(since));
   return { subscription, disabledSince: since, catchUp: replay };
 }
 

@@ -1,5 +1,6 @@
 import { limits } from '../../contracts/limits.ts';
 import type { Delivery } from '../../engine/delivery/delivery.ts';
+import { retriedForMs } from '../../engine/delivery/message-backoff.ts';
 import { parked, restarted } from '../../engine/delivery/record-attempt.ts';
 import type { DeliveryStore } from '../../ports/delivery/delivery-store.ts';
 import type { Replay, ReplayMode, ReplayStore } from '../../ports/delivery/replay-store.ts';
@@ -30,6 +31,8 @@ export interface ReplayRequest {
   /** Epoch milliseconds; undefined for the time of the call. */
   readonly untilMs?: number | undefined;
   readonly ratePerSecond: number;
+  /** Epoch milliseconds: events before are sent only if they were never tried. @default - all times are alike */
+  readonly triedSinceMs?: number | undefined;
 }
 
 export interface ReplayPorts extends EndpointPorts, PinPorts {
@@ -51,13 +54,11 @@ export interface RunReplayPorts extends ReplayPorts {
 const runMs = 40_000;
 /** A run waits up to this long itself; for a longer wait it sends a delayed message. */
 const maxPauseMs = 5_000;
-/** A count that takes longer returns its result so far. */
-const countMs = 15_000;
 /** Stored deliveries replaced concurrently. */
 const replacedTogether = 25;
 
 /** The window of a request, in sequences. */
-async function windowOf(
+export async function windowOf(
   ports: Pick<ReplayPorts, 'events' | 'clock'>,
   { tenant, sinceMs, untilMs }: ReplayRequest,
 ): Promise<{ readonly afterSequence: number; readonly upToSequence: number }> {
@@ -83,6 +84,9 @@ export async function startReplay(
     tenant: request.tenant,
     mode: request.mode,
     ...window,
+    ...(request.triedSinceMs === undefined
+      ? {}
+      : { triedAfterSequence: await findSequenceAt(ports, request.tenant, request.triedSinceMs - 1) }),
     followsUntilMs,
     position: window.afterSequence,
     ratePerSecond: request.ratePerSecond,
@@ -101,7 +105,7 @@ export async function startReplay(
   return replay;
 }
 
-/** Catching up begins this much before the subscription was disabled, since publishing takes time. */
+/** Events that were published within this time before may have been tried. */
 const catchUpMarginMs = 120_000;
 /** A running publish may still see the subscription as disabled; its writes end within this time. */
 const stillPublishingMs = limits.sequenceHoleLifetimeMs + 10_000;
@@ -119,39 +123,27 @@ export async function catchUpReplay(
     {
       tenant,
       mode: 'missing',
-      sinceMs: disabledSinceMs - catchUpMarginMs,
+      // The publisher of an older event may have died before it queued the delivery, and found the subscription disabled
+      // when it was tried again.
+      sinceMs: disabledSinceMs - retriedForMs,
+      triedSinceMs: disabledSinceMs - catchUpMarginMs,
       ratePerSecond: replayRateOf(subscription),
     },
     ports.clock.nowMs() + stillPublishingMs,
   );
 }
 
-export interface ReplayCount {
-  readonly scanned: number;
-  readonly matched: number;
-  /** Whether the count covers the whole window. */
-  readonly isComplete: boolean;
-}
-
-/** Count the events that a replay would send. */
-export async function countReplay(
-  ports: ReplayPorts,
-  prepared: PreparedSubscription,
-  request: ReplayRequest,
-): Promise<ReplayCount> {
-  const untilMs = ports.clock.nowMs() + countMs;
-  const { afterSequence, upToSequence } = await windowOf(ports, request);
-  let position = afterSequence;
-  let scanned = 0;
-  let matched = 0;
-  while (position < upToSequence && ports.clock.nowMs() < untilMs) {
-    const page = await readReplayedPage(ports, prepared, request, position, upToSequence);
-    if (page.reached === position) break;
-    position = page.reached;
-    scanned += page.scanned;
-    matched += page.deliveries.length;
-  }
-  return { scanned, matched, isComplete: position >= upToSequence };
+/**
+ * The sequence up to which an ordered subscription has followed the feed: what comes after is sent in its order, and not
+ * by a replay, whose events later ones overtake. Undefined for one without an order.
+ */
+export async function followerPosition(
+  { endpoints }: Pick<ReplayPorts, 'endpoints'>,
+  { subscription }: PreparedSubscription,
+): Promise<number | undefined> {
+  if (subscription.ordering === 'none') return undefined;
+  const [state] = await endpoints.getMany([{ endpoint: subscription.id, scope: scopeOf(subscription) }]);
+  return state?.position ?? 0;
 }
 
 /**
@@ -178,7 +170,8 @@ export async function runReplay(
     if (startedAtMs >= untilMs) return goOnLater(ports, replay, 0);
     const { followsUntilMs = 0 } = replay;
     const upTo = followsUntilMs === 0 ? replay.upToSequence : Number.POSITIVE_INFINITY;
-    const page = await readReplayedPage(ports, prepared, replay, replay.position, upTo);
+    const followedFrom = await followerPosition(ports, prepared);
+    const page = await readReplayedPage(ports, prepared, { ...replay, followedFrom }, replay.position, upTo);
     if (page.reached === replay.position && page.reached < upTo) {
       // A missing number may still be written, or a publisher may still be running.
       const nextMs = page.holeUntilMs ?? followsUntilMs;

@@ -47,7 +47,15 @@ export interface ReplayedPage {
 export async function readReplayedPage(
   ports: PagePorts,
   prepared: PreparedSubscription,
-  { tenant, mode, ratePerSecond }: Pick<Replay, 'tenant' | 'mode' | 'ratePerSecond'>,
+  {
+    tenant,
+    mode,
+    ratePerSecond,
+    triedAfterSequence = 0,
+    followedFrom = Number.POSITIVE_INFINITY,
+  }: Pick<Replay, 'tenant' | 'mode' | 'ratePerSecond' | 'triedAfterSequence'> & {
+    readonly followedFrom?: number | undefined;
+  },
   position: number,
   upTo: number,
 ): Promise<ReplayedPage> {
@@ -57,11 +65,16 @@ export async function readReplayedPage(
   const gapless = await readGaplessRows(ports, tenant, position, Math.ceil(size));
   const rows = gapless.rows
     .filter((row) => isEvent(row))
-    .filter((row) => row.sequence <= upTo && mayWant(subscription, row));
+    .filter((row) => row.sequence <= upTo && mayWant(subscription, row))
+    // The follower of an ordered subscription sends what is behind its position, but for what its tenant only pulled.
+    .filter((row) => row.sequence <= followedFrom || row.pullOnly === true);
   const known = new Map(
     (await ports.deliveries.getMany(rows.map((row) => deliveryOf(subscription, row)))).map((one) => [one.event, one]),
   );
-  const asked = rows.filter((row) => isAskedFor(mode, known.get(row.id)));
+  const asked = rows.filter((row) => {
+    const delivery = known.get(row.id);
+    return isAskedFor(mode, delivery) && (delivery === undefined || row.sequence > triedAfterSequence);
+  });
   const judgements = await judgeRows(ports, prepared, asked);
   const deliveries = asked.flatMap((row, index): readonly FoundDelivery[] => {
     const judgement = judgements[index];

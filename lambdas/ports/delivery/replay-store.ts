@@ -25,6 +25,8 @@ export interface Replay {
    * published now; undefined when it ends with its window.
    */
   readonly followsUntilMs?: number | undefined;
+  /** Of the events up to this sequence it sends those alone that were never tried. @default 0 */
+  readonly triedAfterSequence?: number | undefined;
   /** The last sequence that it has scanned. */
   readonly position: number;
   /** Most events put into the endpoint's backlog in one second. */

@@ -12,7 +12,9 @@ import {
 } from '../../../lambdas/flows/subscriptions/manage-subscription.ts';
 import { startReplay } from '../../../lambdas/flows/subscriptions/replay-events.ts';
 import type { CallbackRequest } from '../../../lambdas/ports/delivery/callback-client.ts';
+import type { Subscription } from '../../../lambdas/ports/delivery/subscription-store.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
+import { faultsAt, injectFault } from '../../fakes/inject-fault.ts';
 import { answered } from '../../fakes/programmable-callbacks.ts';
 import { anEvent, anEventRow, aSubscription } from '../../fakes/samples.ts';
 import { letTimePass } from '../let-time-pass.ts';
@@ -119,6 +121,68 @@ describe('enabling', () => {
     expect(engine.callbacks.requests.map(idOf)).toEqual(['evt_1', 'evt_2']);
     const { items } = await engine.replays.list('sub_1', 10, undefined);
     expect(items).toMatchObject([{ state: 'done', replayed: 2 }]);
+  });
+});
+
+describe('catching up', () => {
+  /** A subscription that missed an event while it was disabled. */
+  async function behind(change = {}) {
+    const engine = createFakeEngine();
+    await engine.subscriptions.create(aSubscription(change));
+    await disableSubscription(engine.manageSubscriptionPorts, 'sub_1');
+    await publish(engine, ['evt_1']);
+    await letTimePass(engine, 10 * minuteMs);
+    return engine;
+  }
+
+  test('is not forgotten by a call that fails or dies, and is repeated', async () => {
+    const calls = injectFault((await behind()).manageSubscriptionPorts);
+    await enableSubscription(calls.ports, 'sub_1', { tenant: 'acme' });
+    for (const fault of calls.calls.flatMap((_, index) => faultsAt(index + 1))) {
+      const engine = await behind();
+      const { ports } = injectFault(engine.manageSubscriptionPorts, fault);
+      await enableSubscription(ports, 'sub_1', { tenant: 'acme' }).catch(() => undefined);
+      await letTimePass(engine, minuteMs);
+      await enableSubscription(engine.manageSubscriptionPorts, 'sub_1', { tenant: 'acme' });
+      await letTimePass(engine, 10 * minuteMs);
+      expect(engine.callbacks.requests.map(idOf), JSON.stringify(fault)).toEqual(['evt_1']);
+    }
+  });
+
+  test('survives a write whose answer was lost, and whose second try was refused', async () => {
+    const engine = await behind();
+    const { subscriptions } = engine;
+    const ports = {
+      ...engine.manageSubscriptionPorts,
+      subscriptions: { ...subscriptions, replace: async (one: Subscription) => (await subscriptions.replace(one)) && false },
+    };
+    expect(await enableSubscription(ports, 'sub_1', { tenant: 'acme' })).toMatchObject({
+      disabledSince: expect.any(String),
+      catchUp: { mode: 'missing' },
+    });
+    await letTimePass(engine, 10 * minuteMs);
+    expect(engine.callbacks.requests.map(idOf)).toEqual(['evt_1']);
+  });
+
+  test('reaches events whose publisher died before, and leaves those that were tried before', async () => {
+    const engine = createFakeEngine();
+    await engine.subscriptions.create(aSubscription({ retry: { scheduleMs: [1_000] } }));
+    engine.callbacks.answerWith(() => answered(500));
+    await publish(engine, ['evt_tried']);
+    await letTimePass(engine, 20 * minuteMs);
+    // The publisher of this one dies before it queues the delivery, and is tried again when it is disabled.
+    await publish(engine, ['evt_untried'], {
+      ...engine.publishPorts,
+      deliveryQueue: { ...engine.publishPorts.deliveryQueue, sendAll: async () => Promise.reject(new Error('dead')) },
+    }).catch(() => undefined);
+    await letTimePass(engine, 20 * minuteMs);
+    await disableSubscription(engine.manageSubscriptionPorts, 'sub_1');
+    await publish(engine, ['evt_untried']);
+    const before = engine.callbacks.requests.length;
+    engine.callbacks.answerWith(() => answered(204));
+    await enableSubscription(engine.manageSubscriptionPorts, 'sub_1', { tenant: 'acme' });
+    await letTimePass(engine, 10 * minuteMs);
+    expect(engine.callbacks.requests.slice(before).map(idOf)).toEqual(['evt_untried']);
   });
 });
 

@@ -1,4 +1,5 @@
 import type { Delivery } from '../../../engine/delivery/delivery.ts';
+import { givenUp } from '../../../engine/delivery/record-attempt.ts';
 import type { BacklogEntry, DeliveryStore } from '../../../ports/delivery/delivery-store.ts';
 import type { ClaimStore } from '../../../ports/events/claim-store.ts';
 import type { EventReader, EventRow } from '../../../ports/events/event-store.ts';
@@ -102,15 +103,4 @@ export async function removeEntries(
 /** Whether a delivery has ended, by an attempt or because its event is gone. */
 export function hasEnded({ state }: Delivery): boolean {
   return state === 'delivered' || state === 'exhausted';
-}
-
-function givenUp(delivery: Delivery): Delivery {
-  return {
-    ...delivery,
-    state: 'exhausted',
-    exhaustedBy: 'event-expired',
-    nextAttemptAt: undefined,
-    waitsIn: undefined,
-    isManual: undefined,
-  };
 }

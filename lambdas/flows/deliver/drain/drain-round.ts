@@ -21,7 +21,7 @@ export async function drainRound(run: Run): Promise<Step> {
   const found = await findWork(run);
   noteDone(run, [...found.expired.map(filtered), ...found.untold.map(ended)]);
   // Report first: once the entries are removed, or the feed position moves, nothing leads to these deliveries.
-  await reportEnded(run, [...found.untold, ...found.passed]);
+  await reportEnded(run, [...found.expired, ...found.untold, ...found.passed]);
   await removeEntries(ports, found.stale);
   if (found.posts.length === 0) {
     if (!(await moveOn(run, found.position))) return { kind: 'taken' };

@@ -1,8 +1,9 @@
 import type { replayOperations } from '../../../engine/api/operations/replay-operations.ts';
 import { prepareSubscription } from '../../../flows/deliver/attempt/prepare-subscription.ts';
 import { deliveryOf } from '../../../flows/deliver/drain/follow-ordered-feed.ts';
+import { countReplay } from '../../../flows/subscriptions/count-replay.ts';
 import { attemptNow } from '../../../flows/subscriptions/manage-delivery.ts';
-import { cancelReplay, countReplay, replayRateOf, startReplay } from '../../../flows/subscriptions/replay-events.ts';
+import { cancelReplay, replayRateOf, startReplay } from '../../../flows/subscriptions/replay-events.ts';
 import type { ApiPorts } from '../api-ports.ts';
 import type { ApiAnswer, ApiCall, Handlers } from '../pipeline/api-call.ts';
 import { findEventFor, findSubscription, mustBeEnabled, mustBePushed, namedTenant } from '../pipeline/ownership.ts';
