@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import jsonata from 'jsonata';
+import { fromZone } from '../provider/request/zoned-time.ts';
 import { parseJsonExactly } from '../request/decode-body.ts';
 import { readXml } from '../request/read-xml.ts';
 import { LinearRegex } from './linear-regex.ts';
@@ -77,6 +78,11 @@ const functions: Readonly<
   parseForm: { signature: '<s:o>', apply: (text: string) => Object.fromEntries(new URLSearchParams(text)) },
   /** Parses XML in a text as `decode: xml` does; returns nothing if it is invalid. */
   parseXml: { signature: '<s:x>', apply: (text: string) => orNothing(() => readXml(text)) },
+  /** `$fromZone(text, zone)`: a time without an offset, of a time zone such as `Europe/Stockholm`, as ISO 8601 in UTC. */
+  fromZone: {
+    signature: '<ss:s>',
+    apply: (text: string, zone: string) => fromZone(text, zone),
+  },
 };
 
 /**

@@ -180,6 +180,7 @@ function shakeHands(handshake: PreparedHandshake, input: TemplateInput, secrets:
   if (captured?.kind === 'rejected') return captured;
   const known = {
     ...input,
+    isUnverified: handshake.spec.verify === 'none' && handshake.spec.token === undefined,
     secrets: { ...firstValues(secrets), ...(captured === undefined ? {} : { [captured.secret]: captured.value }) },
   };
   const headers: Record<string, string> = { 'x-content-type-options': 'nosniff' };

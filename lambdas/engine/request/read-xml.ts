@@ -1,12 +1,16 @@
 import { XMLParser, XMLValidator } from 'fast-xml-parser';
 
-/** Elements become members, attributes become members with `@`, repeated elements become a list. Entities stay text. */
+/**
+ * Elements become members, attributes become members with `@`, repeated elements become a list. Entities of XML and of HTML
+ * and numbers of characters are decoded; without a document type there are no others.
+ */
 const xml = new XMLParser({
   ignoreAttributes: false,
   attributeNamePrefix: '@',
   removeNSPrefix: true,
   parseTagValue: false,
-  processEntities: false,
+  processEntities: true,
+  htmlEntities: true,
 });
 
 /**

@@ -51,6 +51,8 @@ export interface TemplateInput {
   /** By secret name, the value that the check tries. */
   readonly secrets: Readonly<Record<string, string>>;
   readonly vars: Readonly<Record<string, string>>;
+  /** Whether nothing is known of the sender: then no key signs what it chose, unless that can be nothing but a token. */
+  readonly isUnverified?: boolean;
   /** The current item, within `each`. */
   readonly item?: unknown;
   /** The current token, within `jwt`. */
@@ -198,9 +200,15 @@ function transformed(part: Placeholder, value: unknown, input: TemplateInput): s
   let current: string | Buffer | undefined = Buffer.isBuffer(value) ? value : textOf(value);
   for (const transform of part.transforms) {
     if (current === undefined) return undefined;
+    if (transform.secret !== undefined && input.isUnverified === true && !isToken(current)) return undefined;
     current = applyTransform(transform, current, input.secrets);
   }
   return current;
+}
+
+/** Whether a challenge cannot be a body or another text that a provider signs. */
+function isToken(value: string | Buffer): boolean {
+  return /^[\w.~+/-]{1,200}={0,2}$/.test(value.toString());
 }
 
 /** The value of a source; undefined if the request lacks it. */

@@ -68,6 +68,24 @@ describe('a feed with tokens', () => {
   });
 });
 
+test('a cursor that is an object goes into the body as it is', async () => {
+  const changes = {
+    method: 'POST',
+    path: '/search',
+    json: { since: '{since | iso}' },
+    records: 'rows',
+    page: { cursor: { from: 'after', to: 'json.after' }, more: '$exists(after)' },
+  };
+  const things = many(25);
+  const world = await begun(shopWith({ things: { changes } }), (request: ApiRequest) => {
+    const { after } = JSON.parse(request.body ?? '{}') as { readonly after?: { readonly ids: readonly number[] } };
+    const from = after?.ids[0] ?? 0;
+    const rows = things.slice(from, from + 10);
+    return { body: { rows, ...(from + 10 < things.length ? { after: { ids: [from + 10] } } : {}) } };
+  });
+  expect(await recordIds(world)).toHaveLength(25);
+});
+
 test('a provider that refuses the listing from its beginning is not asked again and again', async () => {
   const world = await begun(shopWith(), () => 410);
   await world.pass(30);

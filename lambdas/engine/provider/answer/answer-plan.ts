@@ -18,7 +18,7 @@ export type LimitReading = Pick<LimitSpec, 'name' | 'remaining' | 'used' | 'maxi
 
 /** Everything that reading an answer takes; JSON, because it goes to the process that evaluates expressions. */
 export interface AnswerPlan {
-  readonly format: 'json' | 'xml' | 'jsonl' | 'text';
+  readonly format: 'json' | 'xml' | 'jsonl' | 'csv' | 'text';
   readonly selects: 'record' | 'records' | 'nothing';
   /** Of the record or the records. */
   readonly selection: string;

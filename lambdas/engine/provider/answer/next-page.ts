@@ -2,7 +2,7 @@ import LinkHeader from 'http-link-header';
 import type { PageSpec } from '../language/call-schema.ts';
 import type { PagePosition } from '../request/page-position.ts';
 import type { ProviderAnswerText } from './answer-plan.ts';
-import { type Bindings, evaluate, isTrue } from './evaluate.ts';
+import { type Bindings, ExpressionFault, evaluate, isTrue } from './evaluate.ts';
 
 /**
  * The position of the page after this one; undefined on the last page.
@@ -22,12 +22,14 @@ export async function nextPage(
   const read = (text: string, input: unknown = body) => evaluate(text, input, bindings, timeoutMs);
   if (page.end !== undefined && isTrue(await read(page.end))) return undefined;
   if (page.more !== undefined && !isTrue(await read(page.more))) return undefined;
-  if (page.next !== undefined) return toUrl(await read(page.next), url);
-  if (page.link !== undefined) return toUrl(linkOf(headers['link']), url);
-  if (page.cursor !== undefined) {
-    const cursor = await read(page.cursor.from);
-    return isName(cursor) ? { kind: 'cursor', cursor } : undefined;
-  }
+  const told = (next: PagePosition | undefined): PagePosition | undefined => {
+    if (next === undefined && page.more !== undefined)
+      throw new ExpressionFault('another page follows (`more`), and the answer does not say where');
+    return next;
+  };
+  if (page.next !== undefined) return told(toUrl(await read(page.next), url));
+  if (page.link !== undefined) return told(toUrl(linkOf(headers['link']), url));
+  if (page.cursor !== undefined) return told(toCursor(await read(page.cursor.from)));
   const isEnded = page.more === undefined && page.end === undefined && isShort(page, count);
   if (page.number !== undefined) {
     const number = position.kind === 'number' ? position.number : page.number.start;
@@ -56,6 +58,13 @@ function isShort({ size }: PageSpec, count: number): boolean {
 
 function isName(value: unknown): value is string | number {
   return typeof value === 'number' || (typeof value === 'string' && value !== '');
+}
+
+/** Providers give texts and numbers, and some the values of the last record as an object or a list. */
+function toCursor(value: unknown): PagePosition | undefined {
+  if (isName(value)) return { kind: 'cursor', cursor: value };
+  if (typeof value !== 'object' || value === null) return undefined;
+  return { kind: 'cursor', cursor: JSON.parse(JSON.stringify(value)) as object };
 }
 
 function toUrl(value: unknown, from: string): PagePosition | undefined {

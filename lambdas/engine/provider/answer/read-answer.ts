@@ -2,6 +2,7 @@ import { limits } from '../../../contracts/limits.ts';
 import { recordIdText } from '../../event/record-id.ts';
 import { writeJson } from '../../expression/json-text.ts';
 import { parseJsonExactly } from '../../request/decode-body.ts';
+import { readCsv } from '../../request/read-csv.ts';
 import { readXml } from '../../request/read-xml.ts';
 import type { PagePosition } from '../request/page-position.ts';
 import type { AnswerPlan, ProviderAnswerText, RecordPlan } from './answer-plan.ts';
@@ -72,7 +73,9 @@ export async function readAnswer(
   }
   if (parsed.kind === 'malformed') return { ...result, fault: `the answer is not ${plan.format}` };
   try {
-    return { ...result, ...(await readRecords(plan, answer, body, bindings, timeoutMs)) };
+    // An answer that says of itself that something is missing proves no absence.
+    const whenEmpty = classification.means === 'partial' ? 'fault' : plan.whenEmpty;
+    return { ...result, ...(await readRecords({ ...plan, whenEmpty }, answer, body, bindings, timeoutMs)) };
   } catch (error) {
     if (error instanceof ExpressionFault) return { ...result, fault: error.message };
     throw error;
@@ -87,6 +90,7 @@ function parseBody(format: AnswerPlan['format'], text: string): Body {
     if (text.trim() === '') return { kind: 'body', body: undefined };
     if (format === 'xml') return { kind: 'body', body: readXml(text) };
     if (format === 'json') return { kind: 'body', body: parseJsonExactly(text) };
+    if (format === 'csv') return { kind: 'body', body: readCsv(text) };
     const lines = text.split('\n').filter((line) => line.trim() !== '');
     return { kind: 'body', body: lines.map(parseJsonExactly) };
   } catch {

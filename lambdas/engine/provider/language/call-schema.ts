@@ -133,7 +133,10 @@ const requestMembers = {
 };
 
 const answerMembers = {
-  format: z.enum(['json', 'xml', 'jsonl', 'text']).default('json').describe('How to read the answer.'),
+  format: z
+    .enum(['json', 'xml', 'jsonl', 'csv', 'text'])
+    .default('json')
+    .describe('How to read the answer. `csv`: a list of objects, with the names of the first line.'),
   expect: answerExpression
     .optional()
     .describe('Must be true, else the answer is a fault: it tells an empty list from another kind of answer.'),

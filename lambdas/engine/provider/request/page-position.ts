@@ -4,7 +4,7 @@ import type { PageSpec } from '../language/call-schema.ts';
 export type PagePosition =
   | { readonly kind: 'first' }
   | { readonly kind: 'url'; readonly url: string }
-  | { readonly kind: 'cursor'; readonly cursor: string | number }
+  | { readonly kind: 'cursor'; readonly cursor: string | number | object }
   | { readonly kind: 'number'; readonly number: number }
   | { readonly kind: 'offset'; readonly offset: number }
   | { readonly kind: 'last'; readonly last: string | number };
@@ -24,7 +24,7 @@ export function pageValues(page: PageSpec | undefined, position: PagePosition): 
 export function pageTargets(
   page: PageSpec | undefined,
   position: PagePosition,
-): readonly (readonly [target: string, value: string | number])[] {
+): readonly (readonly [target: string, value: string | number | object])[] {
   if (page === undefined || position.kind === 'url') return [];
   const values = pageValues(page, position);
   const pairs = [
@@ -35,6 +35,6 @@ export function pageTargets(
     [page.size_to, page.size],
   ] as const;
   return pairs.flatMap(([target, value]) =>
-    target === undefined || value === undefined ? [] : [[target, value as string | number] as const],
+    target === undefined || value === undefined ? [] : [[target, value as string | number | object] as const],
   );
 }

@@ -71,9 +71,10 @@ function build(
   const form = textsOf(spec.form ?? {}, values);
   for (const [target, value] of targets) {
     const [place = '', ...path] = target.split('.');
-    if (place === 'query') url.searchParams.set(path.join('.'), String(value));
-    else if (place === 'header') headers[path.join('.').toLowerCase()] = String(value);
-    else if (place === 'form') form[path.join('.')] = String(value);
+    const text = typeof value === 'object' ? JSON.stringify(value) : String(value);
+    if (place === 'query') url.searchParams.set(path.join('.'), text);
+    else if (place === 'header') headers[path.join('.').toLowerCase()] = text;
+    else if (place === 'form') form[path.join('.')] = text;
     else if (place === 'json' || place === 'variables') trees[place] = setIn(trees[place], path, value);
   }
   if (url.href.length > maxUrlCharacters) throw new CallFault(`its URL has more than ${maxUrlCharacters} characters`);

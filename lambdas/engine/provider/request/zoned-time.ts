@@ -20,6 +20,38 @@ export function zonedTime(ms: number, format: string, zone: string): string | un
   );
 }
 
+/**
+ * Read a time that is written without an offset: `2026-11-29 13:00:00`, `2026-11-29T13:00`, or a day.
+ *
+ * @returns ISO 8601 in UTC. Of the hour that comes twice when summer time ends it takes the first, so that a cursor never
+ *   runs ahead. Undefined if the text is no time, or the zone does not exist. A text with an offset keeps it.
+ */
+export function fromZone(text: string, zone: string): string | undefined {
+  const trimmed = text.trim();
+  const local = /^(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?::(\d\d)(\.\d{1,9})?)?)?$/.exec(trimmed);
+  if (local === null) {
+    const ms = /([zZ]|[+-]\d\d:?\d\d)$/.test(trimmed) ? Date.parse(trimmed) : Number.NaN;
+    return Number.isNaN(ms) ? undefined : new Date(ms).toISOString();
+  }
+  const [, day = '', time = '00:00', seconds = '00', fraction = ''] = local;
+  const wallMs = Date.parse(`${day}T${time}:${seconds}${fraction.slice(0, 4)}Z`);
+  if (Number.isNaN(wallMs)) return undefined;
+  const offsets = [wallMs - 86_400_000, wallMs + 86_400_000].map((ms) => offsetMs(ms, zone));
+  if (offsets.includes(undefined)) return undefined;
+  // Where the offset changes within these days, one of them fits; the larger one gives the earlier time.
+  const fitting = (offsets as number[]).filter((offset) => offsetMs(wallMs - offset, zone) === offset);
+  const offset = Math.max(...(fitting.length > 0 ? fitting : (offsets as number[])));
+  return new Date(wallMs - offset).toISOString();
+}
+
+function offsetMs(ms: number, zone: string): number | undefined {
+  const parts = partsOf(ms, zone);
+  if (parts === undefined) return undefined;
+  const [, sign = '+', hours = '0', minutes = '0', seconds = '0'] =
+    /^([+-])(\d\d):(\d\d)(?::(\d\d))?$/.exec(parts.XXX) ?? [];
+  return (sign === '-' ? -1 : 1) * ((Number(hours) * 60 + Number(minutes)) * 60 + Number(seconds)) * 1_000;
+}
+
 function partsOf(ms: number, zone: string) {
   try {
     let formatter = formats.get(zone);

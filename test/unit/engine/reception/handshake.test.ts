@@ -82,16 +82,22 @@ describe('an answer in JSON', () => {
   const webhook = shaking({
     respond: { json: { plainToken: '{query.token}', encryptedToken: '{query.token | hmac_sha256(signing_secret)}' } },
   });
-  const answer = (token: string, values: SecretValues = secrets) =>
-    receive(webhook, get(new URLSearchParams({ token }).toString()), values);
+  const reflecting = shaking({ respond: { json: { plainToken: '{query.token}' } } });
+  const answer = (token: string, values: SecretValues = secrets, of = webhook) =>
+    receive(of, get(new URLSearchParams({ token }).toString()), values);
 
   test.each(['abc', 'a"b\\c', '</script>', '\r\n', '{"a":1}', '😀'])('quotes the reflected value: %s', (token) => {
-    const reception = answer(token);
+    const reception = answer(token, secrets, reflecting);
     if (reception.kind !== 'handshake') throw new Error(reception.kind);
     expect(reception.response.headers['content-type']).toBe('application/json');
-    expect(JSON.parse(reception.response.body)).toEqual({
-      plainToken: token,
-      encryptedToken: createHmac('sha256', 'a secret').update(token).digest('hex'),
+    expect(JSON.parse(reception.response.body)).toEqual({ plainToken: token });
+  });
+
+  test('signs the reflected value', () => {
+    const reception = answer('abc');
+    expect(reception.kind === 'handshake' && JSON.parse(reception.response.body)).toEqual({
+      plainToken: 'abc',
+      encryptedToken: createHmac('sha256', 'a secret').update('abc').digest('hex'),
     });
   });
 
@@ -109,7 +115,7 @@ describe('an answer in JSON', () => {
 
   test('fails when a member is missing or the answer is too long', () => {
     expect(receive(webhook, get(''), secrets)).toMatchObject({ kind: 'rejected', reason: 'value-missing' });
-    expect(answer('x'.repeat(4096)).kind).toBe('malformed');
+    expect(answer('x'.repeat(4096), secrets, reflecting).kind).toBe('malformed');
   });
 });
 
@@ -206,4 +212,21 @@ describe('a definition of a handshake', () => {
     const found = faults(handshake).filter((fault) => !fault.includes('which no signature covers'));
     expect(found).toEqual([expect.stringContaining(message)]);
   });
+});
+
+describe('an answer that a secret signs', () => {
+  const webhook = shaking({ respond: { body: '{query.challenge | hmac_sha256(signing_secret)}' } });
+  const signed = (text: string) => createHmac('sha256', 'a secret').update(text).digest('hex');
+  const ask = (challenge: string) => receive(webhook, get(new URLSearchParams({ challenge }).toString()), secrets);
+
+  test.each(['abc123', 'q9Z-_.~', 'dG9rZW4=', 'a/b+c=='])('to a stranger signs the token %s', (challenge) => {
+    expect(ask(challenge)).toMatchObject({ kind: 'handshake', response: { body: signed(challenge) } });
+  });
+
+  test.each(['{"id":1}', '[]', 'a=b&c=d', '1700000000:{}', 'v0:1:x', '<a/>', '', 'a b', 'x'.repeat(300)])(
+    'signs nothing for a stranger that may be a webhook: %s',
+    (challenge) => {
+      expect(ask(challenge)).toMatchObject({ kind: 'rejected', reason: 'value-missing' });
+    },
+  );
 });

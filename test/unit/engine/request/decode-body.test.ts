@@ -164,7 +164,11 @@ test.each<[string, string, unknown]>([
   ['names without their namespaces', '<s:a xmlns:s="urn:s" s:b="1"><s:c>x</s:c></s:a>', { a: { '@b': '1', c: 'x' } }],
   ['repeated elements as a list', '<r><a>1</a><b>x</b><a>2</a></r>', { r: { a: ['1', '2'], b: 'x' } }],
   ['text in a CDATA section', '<a><![CDATA[<b>&amp;</b>]]></a>', { a: '<b>&amp;</b>' }],
-  ['entities as plain text', '<a>&lt;&amp;&#65;&other;</a>', { a: '&lt;&amp;&#65;&other;' }],
+  [
+    'entities',
+    '<a b="&quot;">&lt;&amp;&#65;&#xe9;&amp;lt;&other;</a>',
+    { a: { '#text': '<&Aé&lt;&other;', '@b': '"' } },
+  ],
   ['an element after a declaration', '<?xml version="1.0" encoding="UTF-8"?>\n<!-- c --><a>é</a>', { a: 'é' }],
 ])('reads %s in XML', (_name, body, value) => {
   const decoded = xml(body);
