@@ -83,12 +83,13 @@ function usePlaying(subscription: string | undefined, stored: Subscription | und
   // Which choice what is typed came after, and which choice is filled in.
   const typedAfter = useRef<string>(undefined);
   const [filled, setFilled] = useState<string>();
+  const isTyped = ({ id }: Subscription) => typedAfter.current === id;
   const fill = (from: Subscription) => {
     setDraft(shapingDraftOf(from));
     setFilled(from.id);
   };
   useEffect(() => {
-    if (stored !== undefined && typedAfter.current !== stored.id) fill(stored);
+    if (stored !== undefined && !isTyped(stored)) fill(stored);
   }, [stored?.id]);
   return {
     draft,
@@ -96,7 +97,7 @@ function usePlaying(subscription: string | undefined, stored: Subscription | und
       typedAfter.current = subscription;
       setDraft((before) => ({ ...before, ...change }));
     },
-    fill: stored === undefined || filled === stored.id ? undefined : () => fill(stored),
+    fill: stored === undefined || filled === stored.id || !isTyped(stored) ? undefined : () => fill(stored),
   };
 }
 
