@@ -84,7 +84,8 @@ test('webhooks of many records are read together, and one of a record that is go
   await eventually(async () => {
     const { body } = await call('GET', `/v1/accounts/${id}/limits`);
     const [minute, atOnce] = body.limits;
-    return minute.remaining === 120 - provider.requests.length && atOnce.remaining === 4;
+    // What a wait has moved the clock past counts no more.
+    return minute.remaining >= 120 - provider.requests.length && atOnce.remaining === 4;
   });
 });
 
