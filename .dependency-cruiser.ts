@@ -270,13 +270,13 @@ export default {
     {
       name: 'engine-external',
       comment:
-        "The engine's libraries are pure: jsonata, zod, yaml, ajv, croner, microdiff, jose, re2js, fast-xml-parser, http-link-header, oauth-1.0a, AWS' request signer, node:crypto, node:buffer, and the address lists of node:net.",
+        "The engine's libraries are pure: jsonata, zod, yaml, ajv, croner, microdiff, jose, re2js, csv-parse, fast-xml-parser, http-link-header, oauth-1.0a, AWS' request signer, node:crypto, node:buffer, and the address lists of node:net.",
       severity: 'error',
       from: { path: lambdas('engine') },
       to: {
         dependencyTypes: external,
         pathNot: [
-          '(^|/)node_modules/(jsonata|zod|yaml|ajv|croner|microdiff|jose|re2js|fast-xml-parser|http-link-header|oauth-1\\.0a|@smithy/signature-v4|@aws-crypto/sha256-js)/',
+          '(^|/)node_modules/(jsonata|zod|yaml|ajv|croner|microdiff|jose|re2js|csv-parse|fast-xml-parser|http-link-header|oauth-1\\.0a|@smithy/signature-v4|@aws-crypto/sha256-js)/',
           '^(node:)?(crypto|buffer|net)$',
         ],
       },

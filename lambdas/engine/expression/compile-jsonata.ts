@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import jsonata from 'jsonata';
-import { fromZone } from '../provider/request/zoned-time.ts';
 import { parseJsonExactly } from '../request/decode-body.ts';
 import { readXml } from '../request/read-xml.ts';
+import { fromZone } from '../request/zoned-time.ts';
 import { LinearRegex } from './linear-regex.ts';
 
 /** Wall-clock time for an expression; JSONata checks it between two nodes. */

@@ -163,7 +163,8 @@ async function readOne(
   const { answer, status, startedAtMs } = outcome;
   const { means } = answer.classification;
   if (means === 'gone') return { kind: 'gone', startedAtMs };
-  if (means === 'forbidden') return { kind: 'forbidden', status };
+  // An empty answer is no proof that the record is gone; it may be hidden, and asking again does not show it.
+  if (means === 'forbidden' || means === 'empty') return { kind: 'forbidden', status };
   if (means !== 'ok' && means !== 'partial') return unread(means, status, answer.fault);
   return recordIn(answer, recordId, startedAtMs);
 }

@@ -20,7 +20,11 @@ const api = {
     { name: 'minute', calls: 10, per: '1m', remaining: '{header.x-remaining}' },
     { name: 'at_once', concurrent: 3 },
   ],
-  errors: [{ when: { status: 403, json: 'code = "plan"' }, means: 'forbidden' }],
+  errors: [
+    { when: { status: 403, json: 'code = "plan"' }, means: 'forbidden' },
+    { when: { status: 404, json: 'code = "hidden"' }, means: 'forbidden' },
+    { when: { status: 200, json: 'code = "none"' }, means: 'empty' },
+  ],
 };
 
 const tickets = {

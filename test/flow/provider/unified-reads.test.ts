@@ -156,6 +156,8 @@ test('a filter that the listing lacks is an error, and no call', async () => {
 
 test.each([
   [{ status: 403, body: { code: 'plan' } }, 502, { reason: 'provider-error', provider_status: 403 }],
+  [{ status: 404, body: { code: 'hidden' } }, 404, { detail: expect.stringContaining('or the credentials may not') }],
+  [{ status: 200, body: { code: 'none' } }, 404, { detail: expect.stringContaining('or the credentials may not') }],
   [500, 502, { reason: 'provider-error', provider_status: 500 }],
   [{ body: { nothing: true } }, 502, { reason: 'provider-error', provider_status: 200 }],
   [{ status: 429, headers: { 'retry-after': '7' } }, 429, { reason: 'provider-limit' }],

@@ -1,6 +1,6 @@
+import { zonedTime } from '../../request/zoned-time.ts';
 import type { LimitSpec } from '../language/limits-schema.ts';
 import { durationMs } from '../request/call-transforms.ts';
-import { zonedTime } from '../request/zoned-time.ts';
 import type { Flight, LimitState } from './budget-state.ts';
 
 /** Slots into which a window is divided: a call counts until the end of its slot, plus the window. */

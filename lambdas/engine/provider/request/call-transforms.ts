@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { isoSeconds, zonedTime } from './zoned-time.ts';
+import { isoSeconds, zonedTime } from '../../request/zoned-time.ts';
 
 /** A step of a placeholder in a call: `epoch_s`, `join(',')`. */
 export interface CallTransform {

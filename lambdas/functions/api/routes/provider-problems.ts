@@ -39,6 +39,12 @@ export function providerProblem(outcome: Failed, nowMs: number): ProblemError {
     case 'unreadable':
       return failed(outcome.reason, outcome.status);
     case 'forbidden':
+      // An answer of 200 has no record in it.
+      if (outcome.status === 404 || outcome.status === 200)
+        return new ProblemError({
+          status: 404,
+          detail: 'The provider has no such record, or the credentials may not read it.',
+        });
       return failed('the credentials may not read this resource', outcome.status);
   }
 }

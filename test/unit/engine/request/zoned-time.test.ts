@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fromZone, zonedTime } from '../../../../lambdas/engine/provider/request/zoned-time.ts';
+import { fromZone, zonedTime } from '../../../../lambdas/engine/request/zoned-time.ts';
 
 test.each([
   ['2026-01-15 12:00:00', 'America/New_York', '2026-01-15T17:00:00.000Z'],
