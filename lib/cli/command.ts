@@ -3,8 +3,10 @@ import type { Deployment } from './deployed/deployment.ts';
 
 /** Everything that a command uses besides its arguments; tests replace it. */
 export interface CommandPorts {
-  /** Path of the `integrations/` folder. */
+  /** Path of the folder of definitions. */
   readonly integrations: string;
+  /** Path of the folder that has the schemas of resources. @default - the folder of definitions */
+  readonly resources?: string;
   /** Epoch milliseconds. */
   readonly nowMs: () => number;
   /** Ask the user at the terminal; undefined without a terminal. An empty answer gives the fallback. */
@@ -40,7 +42,9 @@ export interface Command {
   readonly summary: string;
   /** Descriptions of the options, one line each. */
   readonly help: readonly string[];
-  /** Without `--json` and `--help`, which every command has. */
+  /** Whether it reads or writes definitions, so that it takes `--integrations`. */
+  readonly definitions?: 'read' | 'write';
+  /** Without `--json` and `--help`, which every command has, and `--integrations`. */
   readonly options: ParseArgsOptionsConfig;
   readonly run: (args: CommandArguments, ports: CommandPorts) => CommandResult | Promise<CommandResult>;
 }

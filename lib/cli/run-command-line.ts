@@ -23,6 +23,7 @@ import { triggerCommand } from './commands/trigger-sample.ts';
 import { validateCommand } from './commands/validate-integrations.ts';
 import { verifyCommand } from './commands/verify-request.ts';
 import { suggestion } from './explain/nearest-name.ts';
+import { folderHelp, folderOption, withOwnFolder } from './own-folder.ts';
 
 const commands: readonly Command[] = [
   validateCommand,
@@ -61,7 +62,8 @@ export async function runCommandLine(argv: readonly string[], ports: CommandPort
     }
     if (rest.some((argument) => argument === '--help' || argument === '-h'))
       return { exitCode: 0, output: usageOf(command) };
-    return await command.run(readArguments(command, rest), ports);
+    const args = readArguments(command, rest);
+    return await command.run(args, withOwnFolder(command, args, ports));
   } catch (error) {
     if (!(error instanceof UnusableInput)) throw error;
     if (isJson) return { exitCode: 2, output: `${JSON.stringify({ error: error.message }, undefined, 2)}\n` };
@@ -85,14 +87,14 @@ function readArguments(command: Command, argv: readonly string[]): CommandArgume
   try {
     parsed = parseArgs({
       args: [...argv],
-      options: { ...command.options, json: { type: 'boolean' } },
+      options: optionsOf(command),
       allowPositionals: true,
       strict: true,
     });
   } catch (error) {
     const { message } = error as Error;
     const option = /^Unknown option '--?([^']+)'/.exec(message)?.[1] ?? '';
-    const options = ['json', ...Object.keys(command.options)];
+    const options = Object.keys(optionsOf(command));
     throw new UsageError(
       option === ''
         ? message
@@ -107,6 +109,10 @@ function readArguments(command: Command, argv: readonly string[]): CommandArgume
   if (length > command.positionals.length)
     throw new UsageError(`Got an unexpected argument: "${parsed.positionals.at(-1)}".`, usageOf(command));
   return parsed;
+}
+
+function optionsOf({ options, definitions }: Command): Command['options'] {
+  return { json: { type: 'boolean' }, ...options, ...(definitions === undefined ? {} : folderOption) };
 }
 
 function overview(): string {
@@ -128,6 +134,7 @@ function usageOf(command: Command): string {
     `  ${command.summary}`,
     '',
     ...command.help.map((line) => `  ${line}`),
+    ...(command.definitions === undefined ? [] : [`  ${folderHelp}`]),
     '  --json: the output as JSON',
     '',
   ].join('\n');

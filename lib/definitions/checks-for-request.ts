@@ -8,7 +8,7 @@ import type { ConditionSpec, VerifySpec } from '../../lambdas/engine/verificatio
 import { prepareCondition } from '../../lambdas/engine/verification/prepare-checks.ts';
 
 /**
- * The checks that a request must pass, for its signer: those of its handshake if it has its own; the first of
+ * The checks that a request must pass, for its signer: those of its handshake if it has its own, or none; the first of
  * alternatives, the matching one of cases.
  */
 export function checksForRequest(definition: WebhookDefinition, request: WebhookRequest): readonly VerifySpec[] {
@@ -16,6 +16,7 @@ export function checksForRequest(definition: WebhookDefinition, request: Webhook
   const holds = (when: ConditionSpec) => prepareCondition(when)(input);
   const { handshakes, verify } = definition.webhook;
   const handshake = handshakes.find(({ when }) => [when].flat().some(holds));
+  if (handshake?.verify === 'none') return [];
   return chosen(typeof handshake?.verify === 'object' ? handshake.verify : verify, holds);
 }
 

@@ -57,6 +57,10 @@ const exchangesSchema = z.strictObject({
       /** `fault`: the answer looks like a success, and is none: `expect` is false, or the record is missing. */
       means: z.enum([...meanings, 'fault']).optional(),
       records: z.array(z.record(z.string(), z.unknown())).optional(),
+      /** How long the answer asks to wait. Not compared where it is left out, like `limit` and `limits`. */
+      retry_after_ms: z.number().optional(),
+      /** The limit that a `slow-down` used up. */
+      limit: z.string().optional(),
       limits: z.array(z.record(z.string(), z.unknown())).optional(),
     })
     .optional(),

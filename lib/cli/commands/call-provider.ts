@@ -7,7 +7,6 @@ import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
 import { prepareResources } from '../../../lambdas/engine/mapping/check-resource.ts';
 import { filtersOf } from '../../../lambdas/engine/provider/request/call-reads.ts';
 import type { CallValues } from '../../../lambdas/engine/provider/request/call-values.ts';
-import { readResources } from '../../definitions/compile-resources.ts';
 import {
   type Command,
   type CommandArguments,
@@ -18,7 +17,7 @@ import {
   textOptions,
   UnusableInput,
 } from '../command.ts';
-import { loadDefinition } from '../explain/load-integration.ts';
+import { loadDefinition, loadResources } from '../explain/load-integration.ts';
 import { nearestName, suggestion } from '../explain/nearest-name.ts';
 import type { AccountFile } from '../provider/account-file.ts';
 import type { MadeCall, WantedCall } from '../provider/make-call.ts';
@@ -26,6 +25,7 @@ import type { MadeCall, WantedCall } from '../provider/make-call.ts';
 export const callCommand: Command = {
   name: 'call',
   positionals: ['<integration>', '<resource|test>', '[method]', '[id]'],
+  definitions: 'read',
   summary: 'make a declared call at the provider, or at a stand-in, straight from the definition',
   help: [
     `Methods: ${callMethods.join(', ')}; "call <integration> test" makes the call that tries credentials.`,
@@ -33,11 +33,11 @@ export const callCommand: Command = {
     '                            "client": {"client_id": "…", "client_secret": "…"} for the refresh of OAuth tokens',
     '--host <origin>=<origin>    send calls of the first origin to the second, a stand-in (repeatable)',
     '--filter <name>=<value>     of list and changes; <name>.gte=<value> for another operator (repeatable)',
-    '--since <ISO time>          of changes',
+    '--since <ISO time>          of changes and deletions',
     '--ids <id>,<id>             of batch_get',
     '--address <name>=<value>    what the call needs besides the id (repeatable)',
     '--data <file.json>          the body of create, update and delete; these calls change data at the provider',
-    '--pages <n>                 pages of list and changes (default: 1)',
+    '--pages <n>                 pages of list, changes and deletions (default: 1)',
     '--raw                       show headers and bodies, too, without credentials',
     'Nothing shows a credential. A refreshed OAuth token is stored in the file of the account.',
     'Exit status: 0 read, 1 the provider refused or its answer cannot be read, 2 unusable input.',
@@ -59,14 +59,15 @@ export const callCommand: Command = {
 /** The methods that take an option. */
 const methodsOf: Readonly<Record<string, readonly CallMethod[]>> = {
   filter: ['list', 'changes'],
-  pages: ['list', 'changes'],
-  since: ['changes'],
+  pages: ['list', 'changes', 'deletions'],
+  since: ['changes', 'deletions'],
   ids: ['batch_get'],
   data: ['create', 'update', 'delete'],
   address: callMethods,
 };
 const withId: readonly string[] = ['get', 'update', 'delete'];
-const listings: readonly string[] = ['batch_get', 'list', 'changes'];
+const listings: readonly string[] = ['batch_get', 'list', 'changes', 'deletions'];
+const sinceATime: readonly string[] = ['changes', 'deletions'];
 const maxPages = 1_000;
 
 async function callProvider(args: CommandArguments, ports: CommandPorts): Promise<CommandResult> {
@@ -105,7 +106,7 @@ async function reportCall(
     import('../provider/describe-call.ts'),
     import('../provider/hide-secrets.ts'),
   ]);
-  const { schemas } = readResources(ports.integrations);
+  const { schemas } = loadResources(ports);
   const resources = prepareResources(schemas, { everyFault: true });
   const secrets = collectSecrets([account.credentials, made.credentials], account.client, made.exchanges);
   const view = withoutSecrets(viewCall(made, wanted, resources, args.values['raw'] === true), secrets);
@@ -165,7 +166,7 @@ function readWanted(args: CommandArguments, definition: Definition, nowMs: numbe
     id,
     ids: readIds(args, call.method, 'max' in call.spec ? call.spec.max : undefined),
     since,
-    ...(call.method === 'changes' ? { until: new Date(nowMs).toISOString() } : {}),
+    ...(sinceATime.includes(call.method) ? { until: new Date(nowMs).toISOString() } : {}),
     address: Object.fromEntries(textOptions(args, 'address').map((pair) => readPair('address', pair))),
     filter: readFilters(textOptions(args, 'filter'), filtersOf(call.spec), resource, call.method),
     body: readData(textOption(args, 'data')),

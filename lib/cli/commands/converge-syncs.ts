@@ -1,5 +1,4 @@
 import { prepareResources } from '../../../lambdas/engine/mapping/check-resource.ts';
-import { readResources } from '../../definitions/compile-resources.ts';
 import {
   type FaultName,
   faultNames,
@@ -14,7 +13,7 @@ import {
   textOption,
   UnusableInput,
 } from '../command.ts';
-import { loadDefinition, loadExchanges } from '../explain/load-integration.ts';
+import { loadDefinition, loadExchanges, loadResources } from '../explain/load-integration.ts';
 import { suggestion } from '../explain/nearest-name.ts';
 import type { ConvergedResource, ConvergedSync, MissedInHistory } from '../provider/converge/converge-definition.ts';
 
@@ -60,18 +59,21 @@ export async function convergeSyncs(args: CommandArguments, ports: CommandPorts)
   const options = {
     definition,
     exchanges: loadExchanges(ports.integrations, name),
-    schemas: prepareResources(readResources(ports.integrations).schemas, { everyFault: true }),
+    schemas: prepareResources(loadResources(ports).schemas, { everyFault: true }),
     faults,
   };
   const syncs = await convergeDefinition(options, seed, histories);
   const missed = syncs.flatMap(({ resources }) => resources.flatMap((one) => one.missed));
   const failures = syncs.flatMap((sync) => sync.failures);
+  const played = syncs.reduce((sum, sync) => sum + sync.histories, 0);
   return {
     exitCode: missed.length === 0 && failures.length === 0 ? 0 : 1,
     output: present(args, { integration: name, seed, histories, faults, syncs }, [
       `${name}: ${count(histories, 'history').replace(/ys$/, 'ies')} of each sync from seed ${seed}`,
       ...syncs.flatMap(describe),
-      `${missed.length} missed, ${failures.length} of ${syncs.length * histories} histories did not end`,
+      played === 0
+        ? 'nothing was judged'
+        : `${missed.length} missed, ${failures.length} of ${played} histories did not end`,
     ]),
   };
 }
@@ -85,13 +87,13 @@ function describe({ sync, resources, failures }: ConvergedSync): readonly string
   ];
 }
 
-function describeResource({ sync, resource, missed, calls, isJudged }: ConvergedResource, failures: number) {
+function describeResource({ sync, resource, missed, calls, isJudged, unjudged }: ConvergedResource, failures: number) {
   const place = sync === resource.split('/')[1] ? resource : `${sync} ${resource}`;
-  const verdict = isJudged ? `${missed.length} missed` : 'not judged: the simulator shows its records within others';
+  const verdict = isJudged ? `${missed.length} missed` : `not judged: ${unjudged}`;
   const isRight = missed.length === 0 && failures === 0;
   const mark = !isRight ? 'FAIL' : isJudged ? 'ok  ' : '--  ';
   return [
-    `  ${mark} ${place}: ${verdict}, ${count(calls, 'call')}`,
+    `  ${mark} ${place}: ${verdict}${isJudged || calls > 0 ? `, ${count(calls, 'call')}` : ''}`,
     ...missed.slice(0, mostShown).map(describeMissed),
     ...(missed.length > mostShown ? [`       and ${missed.length - mostShown} more`] : []),
   ];

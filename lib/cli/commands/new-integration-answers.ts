@@ -14,7 +14,7 @@ export const questions = {
   split: 'Separator of the parts of that header, such as "," in t=…,v1=… (empty if it holds only the signature)',
   prefix: 'Text before the signature, such as sha256= or v1= (empty for none)',
   'timestamp-prefix': 'Text before the time in that header, such as t= (empty if it has no time)',
-  message: 'Signed message, such as {body} or {header.X-Timestamp}.{body}',
+  message: String.raw`Signed message, such as {body} or {header.X-Timestamp}.{body}; \n is a line break`,
   timestamp: 'Location of the signed time, such as {header.X-Timestamp} (empty for none)',
   'timestamp-unit': 'Unit of the time: s, ms or iso8601',
   'max-age': 'Maximum age of a request in seconds',
@@ -90,7 +90,14 @@ export async function collectAnswers(args: CommandArguments, { ask }: CommandPor
   if (isAsked) await askAll(ask, answers);
   else readOptions(args, answers);
   const baseUrl = answers['base-url'].replace(/\/+$/, '');
-  return { ...answers, 'base-url': baseUrl };
+  return { ...answers, message: unescaped(answers.message), 'base-url': baseUrl };
+}
+
+const escapes: Readonly<Record<string, string>> = { n: '\n', t: '\t', '\\': '\\' };
+
+/** Shells and terminals give a line break as the two characters that were typed. */
+function unescaped(text: string): string {
+  return text.replace(/\\([nt\\])/g, (_, letter: string) => escapes[letter] ?? '');
 }
 
 function usualAnswers({ values }: CommandArguments, name: string): Answers {

@@ -18,6 +18,7 @@ import {
 import { checkExchange } from '../explain/check-exchange.ts';
 import { comparableItems } from '../explain/compare-events.ts';
 import { mapRequestOffline } from '../explain/map-request-offline.ts';
+import { isOwnFolder, shownPath } from '../own-folder.ts';
 import { type Answers, collectAnswers, optionNames, questions, singularOf } from './new-integration-answers.ts';
 import { exchangesOf, mapFile, recordMapText } from './new-integration-api.ts';
 import {
@@ -32,6 +33,7 @@ import {
 export const newCommand: Command = {
   name: 'new',
   positionals: ['<integration>'],
+  definitions: 'write',
   summary: 'write a definition with a sample or an exchange to start from; without options it asks for the answers',
   help: [
     ...optionNames.map((name) => `--${name.padEnd(15)} ${questions[name]}`),
@@ -51,7 +53,8 @@ async function newIntegration(args: CommandArguments, ports: CommandPorts): Prom
   if (name === resourcesFolder)
     throw new UnusableInput(`"${name}" is the folder of the canonical resources; an integration needs another name.`);
   const home = join(ports.integrations, name);
-  if (existsSync(home)) throw new UnusableInput(`integrations/${name} already exists; nothing was written.`);
+  const shown = shownPath(ports, `integrations/${name}`);
+  if (existsSync(home)) throw new UnusableInput(`${shown} already exists; nothing was written.`);
 
   const answers = await collectAnswers(args, ports, name);
   const files = await writeFiles(name, answers, ports.nowMs());
@@ -59,24 +62,27 @@ async function newIntegration(args: CommandArguments, ports: CommandPorts): Prom
     mkdirSync(dirname(join(home, file)), { recursive: true });
     writeFileSync(join(home, file), text, { flag: 'wx' });
   }
-  const written = Object.keys(files).map((file) => `integrations/${name}/${file}`);
+  const written = Object.keys(files).map((file) => `${shown}/${file}`);
   return {
     exitCode: 0,
     output: present(args, { integration: name, files: written }, [
       ...written.map((file) => `wrote ${file}`),
-      ...nextSteps(name, answers),
+      ...nextSteps(name, answers, isOwnFolder(ports) ? ` --integrations ${ports.integrations}` : ''),
     ]),
   };
 }
 
-function nextSteps(name: string, answers: Answers): readonly string[] {
+/** @param folder - The option that names the folder; empty for the usual one. */
+function nextSteps(name: string, answers: Answers, folder: string): readonly string[] {
   const real = [
     ...(hasWebhooks(answers) ? ['the sample by a real request'] : []),
     ...(hasApi(answers) ? ['the exchanges by real answers'] : []),
   ];
   return [
-    `Replace ${real.join(' and ')}, change the mapping, then: npm run tributary -- test ${name} --update`,
-    ...(hasApi(answers) ? [`To call the API: npm run tributary -- call ${name} test --account <account.json>`] : []),
+    `Replace ${real.join(' and ')}, change the mapping, then: npm run tributary -- test ${name} --update${folder}`,
+    ...(hasApi(answers)
+      ? [`To call the API: npm run tributary -- call ${name} test --account <account.json>${folder}`]
+      : []),
   ];
 }
 

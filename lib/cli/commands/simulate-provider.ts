@@ -37,6 +37,7 @@ const usualRecords = 100;
 export const simulateCommand: Command = {
   name: 'simulate',
   positionals: ['<integration>'],
+  definitions: 'read',
   summary: "run the integration's provider on this machine, from its exchanges, with limits, tokens and faults",
   help: [
     `--port <number>              (default: ${usualPort}; 0 for a free one)`,

@@ -1,18 +1,8 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { isDeepStrictEqual } from 'node:util';
 import { hasWebhook } from '../../../lambdas/engine/definition/has-webhook.ts';
 import type { Definition, WebhookDefinition } from '../../../lambdas/engine/definition/schema.ts';
-import {
-  noResources,
-  type PreparedResources,
-  prepareResources,
-} from '../../../lambdas/engine/mapping/check-resource.ts';
+import { type PreparedResources, prepareResources } from '../../../lambdas/engine/mapping/check-resource.ts';
 import { canaryFolder, readCandidate } from '../../definitions/canaries.ts';
-import { readResources } from '../../definitions/compile-resources.ts';
 import { resourcesFolder } from '../../definitions/integration-folders.ts';
-import { makeKeys } from '../../definitions/make-keys.ts';
-import { signRequest } from '../../definitions/sign-request.ts';
 import { tryDownMappings } from '../../definitions/try-down-mappings.ts';
 import {
   type Command,
@@ -25,19 +15,21 @@ import {
 } from '../command.ts';
 import { checkExchange } from '../explain/check-exchange.ts';
 import { checkSample, type SampleCheck } from '../explain/check-sample.ts';
-import { comparableItems } from '../explain/compare-events.ts';
 import { type ExplainedFault, formatExplained } from '../explain/explain-fault.ts';
 import { collapseRepeated } from '../explain/explain-mapping.ts';
 import {
   loadDefinition,
   loadExchanges,
+  loadResources,
   loadSamples,
   placeInDefinition,
   readDefinition,
   selectIntegrations,
 } from '../explain/load-integration.ts';
-import { mapRequestOffline } from '../explain/map-request-offline.ts';
+import { testTimeMs } from '../explain/test-time.ts';
+import { shownPath } from '../own-folder.ts';
 import { convergeHelp, convergeOptions, convergeSyncs } from './converge-syncs.ts';
+import { updateExpected, writeExpected } from './update-expected.ts';
 import { blockingFaults, candidateFaults, strayFaults } from './validate-integrations.ts';
 
 interface IntegrationReport {
@@ -57,9 +49,10 @@ interface IntegrationReport {
 export const testCommand: Command = {
   name: 'test',
   positionals: ['[integration]'],
+  definitions: 'read',
   summary: 'sign each sample as the provider would; check verification and mapping against the definition',
   help: [
-    '--update            first rewrite expected/ with the events of the mapping',
+    '--update            first rewrite expected/ with the events of the mapping, and `expected` of exchanges',
     ...convergeHelp,
     'Exit status: 0 all passed, 1 a sample failed, a definition is invalid or a record was missed, 2 unusable input.',
   ],
@@ -76,7 +69,7 @@ function withoutConverge(args: CommandArguments): CommandArguments {
 }
 
 async function testIntegrations(args: CommandArguments, ports: CommandPorts): Promise<CommandResult> {
-  const resources = readResources(ports.integrations);
+  const resources = loadResources(ports);
   const prepared = prepareResources(resources.schemas, { everyFault: true });
   const resourceFaults = [...resources.faults, ...(await tryDownMappings(resources))];
   const reports: IntegrationReport[] =
@@ -84,10 +77,12 @@ async function testIntegrations(args: CommandArguments, ports: CommandPorts): Pr
       ? []
       : [{ integration: resourcesFolder, faults: resourceFaults, notes: [], samples: [] }];
   const names = selectIntegrations(ports.integrations, args.positionals[0]);
+  const isUpdate = args.values['update'] === true;
   for (const name of names) {
-    if (args.values['update'] === true) await updateExpected(name, ports);
-    reports.push(await testIntegration(name, prepared, ports));
-    const candidate = await testCandidate(name, prepared, ports, args.values['update'] === true);
+    const left = isUpdate ? await updateExpected(name, ports) : [];
+    const report = await testIntegration(name, prepared, ports);
+    reports.push({ ...report, notes: [...left, ...report.notes] });
+    const candidate = await testCandidate(name, prepared, ports, isUpdate);
     if (candidate !== undefined) reports.push(candidate);
   }
   const results = reports.flatMap(({ samples }) => samples);
@@ -95,13 +90,17 @@ async function testIntegrations(args: CommandArguments, ports: CommandPorts): Pr
   const faults = reports.reduce((sum, report) => sum + report.faults.length, 0);
   const failed = results.length - passed;
   const ok = failed === 0 && faults === 0;
+  const shown = reports.map((report) => ({
+    ...report,
+    faults: report.faults.map((fault) => ({ ...fault, file: shownPath(ports, fault.file) })),
+  }));
   const summary = [
     `${count(names.length, 'integration')}, ${count(results.length, 'sample')}: ${passed} passed, ${failed} failed`,
     ...(faults === 0 ? [] : [count(faults, 'fault')]),
   ].join(', ');
   return {
     exitCode: ok ? 0 : 1,
-    output: present(args, { passed, failed, faults, integrations: reports }, [...reports.flatMap(describe), summary]),
+    output: present(args, { passed, failed, faults, integrations: shown }, [...shown.flatMap(describe), summary]),
   };
 }
 
@@ -117,7 +116,7 @@ async function testIntegration(
   if (!hasWebhook(definition)) return { integration: name, faults: [], notes: [], samples: exchanges };
   const samples = [];
   for (const sample of loadSamples(ports.integrations, name)) {
-    const checks = await checkSample(definition, sample, resources, ports.nowMs());
+    const checks = await checkSample(definition, sample, resources, testTimeMs);
     samples.push({ sample: sample.name, passed: checks.every((check) => check.faults.length === 0), checks });
   }
   const routing = reviewRouting(ports.integrations, definition, samples);
@@ -154,7 +153,7 @@ async function testCandidate(
   if (isUpdate) await writeExpected(definition, ports, canaryFolder);
   const samples = [];
   for (const sample of loadSamples(ports.integrations, name, canaryFolder)) {
-    const checks = await checkSample(definition, sample, resources, ports.nowMs());
+    const checks = await checkSample(definition, sample, resources, testTimeMs);
     samples.push({ sample: sample.name, passed: checks.every((check) => check.faults.length === 0), checks });
   }
   return { integration, faults: [], notes: [], samples };
@@ -200,40 +199,6 @@ async function checkExchanges(
     });
   }
   return reports;
-}
-
-async function updateExchanges(definition: Definition, { integrations }: CommandPorts): Promise<void> {
-  for (const exchanges of loadExchanges(integrations, definition.name)) {
-    const { result } = await checkExchange(definition, exchanges, noResources);
-    if (result === undefined) continue;
-    const written = JSON.parse(readFileSync(exchanges.file, 'utf8')) as object;
-    writeFileSync(exchanges.file, `${JSON.stringify({ ...written, expected: result }, undefined, 2)}\n`);
-  }
-}
-
-async function updateExpected(name: string, ports: CommandPorts): Promise<void> {
-  const definition = loadDefinition(ports.integrations, name);
-  await updateExchanges(definition, ports);
-  if (hasWebhook(definition)) await writeExpected(definition, ports);
-}
-
-/** @param overlay - The folder of a candidate: only events that differ from the expected ones are written, there. */
-async function writeExpected(
-  definition: WebhookDefinition,
-  { integrations, nowMs }: CommandPorts,
-  overlay?: string,
-): Promise<void> {
-  const folder = join(integrations, definition.name, overlay ?? '', 'expected');
-  for (const { name, request, expected } of loadSamples(integrations, definition.name, overlay)) {
-    const keys = makeKeys(definition, 'current');
-    const signed = signRequest(definition, request, keys, nowMs());
-    const mapped = await mapRequestOffline(definition, signed, keys.secrets, nowMs());
-    if (mapped.kind === 'failed') continue;
-    const items = comparableItems(mapped);
-    if (overlay !== undefined && isDeepStrictEqual(JSON.parse(JSON.stringify(items)), expected)) continue;
-    mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(items, undefined, 2)}\n`);
-  }
 }
 
 function describe({ integration, faults, notes, samples }: IntegrationReport): readonly string[] {

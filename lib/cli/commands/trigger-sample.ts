@@ -21,6 +21,7 @@ import { suggestion } from '../explain/nearest-name.ts';
 export const triggerCommand: Command = {
   name: 'trigger',
   positionals: ['<integration>', '<sample>'],
+  definitions: 'read',
   summary: 'sign a sample as the provider would and send it to the local engine or a deployed URL',
   help: [
     `--url <webhook url>     the target (default: the demo account of ${localEngine}, which npm start runs)`,

@@ -24,10 +24,12 @@ import {
 import { type ExplainedFault, explainFaults, formatExplained } from '../explain/explain-fault.ts';
 import { readDefinition, selectIntegrations } from '../explain/load-integration.ts';
 import { meantInstead } from '../explain/nearest-name.ts';
+import { isOwnFolder, shownPath } from '../own-folder.ts';
 
 export const validateCommand: Command = {
   name: 'validate',
   positionals: ['[integration]'],
+  definitions: 'read',
   summary: 'report all faults of definitions, samples, expected events and canonical resources',
   help: [
     `With a name, only that integration's faults; with "${resourcesFolder}", only those of the canonical resources.`,
@@ -38,13 +40,13 @@ export const validateCommand: Command = {
   run: validateIntegrations,
 };
 
-async function validateIntegrations(
-  args: CommandArguments,
-  { integrations, nowMs }: CommandPorts,
-): Promise<CommandResult> {
+async function validateIntegrations(args: CommandArguments, ports: CommandPorts): Promise<CommandResult> {
+  const { integrations, nowMs } = ports;
   const wanted = args.positionals[0];
   const isRelease = args.values['release'] === true;
-  const withResources = wanted === undefined || wanted === resourcesFolder;
+  if (isOwnFolder(ports) && (isRelease || wanted === resourcesFolder))
+    throw new UnusableInput('--integrations: the resources are those of the release, which a checkout validates.');
+  const withResources = !isOwnFolder(ports) && (wanted === undefined || wanted === resourcesFolder);
   if (isRelease && !withResources)
     throw new UnusableInput(`--release applies to all resources: omit "${wanted}", or write "${resourcesFolder}".`);
 
@@ -54,7 +56,7 @@ async function validateIntegrations(
     ...names.flatMap((name) => validateIntegration(integrations, name)),
     ...read.faults,
     ...(await tryDownMappings(read)),
-  ];
+  ].map((fault) => ({ ...fault, file: shownPath(ports, fault.file) }));
   const unreleased = unreleasedOf(read);
   const isReleased = isRelease && faults.length === 0;
   if (isReleased) releaseResources(integrations, read);

@@ -18,7 +18,6 @@ import {
 import { prepareWebhook } from '../../../lambdas/engine/reception/prepare-webhook.ts';
 import { readXml } from '../../../lambdas/engine/request/read-xml.ts';
 import type { SecretValues, WebhookRequest } from '../../../lambdas/engine/request/webhook-request.ts';
-import { readResources } from '../../definitions/compile-resources.ts';
 import { contextsOf as readContextsOf } from '../../definitions/contexts-of.ts';
 import {
   type Command,
@@ -37,8 +36,9 @@ import {
   explainRejection,
   formatExplanation,
 } from '../explain/explain-rejection.ts';
-import { loadWebhookDefinition } from '../explain/load-integration.ts';
+import { loadResources, loadWebhookDefinition } from '../explain/load-integration.ts';
 import { mapRequestOffline } from '../explain/map-request-offline.ts';
+import { rejectionDetail } from '../explain/rejection-detail.ts';
 import { readRequest, readSecrets } from './read-request.ts';
 
 /** The answer that ingress would give, and the events that normalize would map. */
@@ -79,6 +79,7 @@ interface EventDrift extends DataFault {
 export const verifyCommand: Command = {
   name: 'verify',
   positionals: ['<integration>', '<request.json>'],
+  definitions: 'read',
   summary: 'explain why a signature fails; show the answer of ingress and the mapped events',
   help: [
     '--secrets <secrets.json>  {"<name>": "<value>" | ["<value>", …]}, names as the definition declares them',
@@ -99,7 +100,7 @@ async function verifyRequest(args: CommandArguments, ports: CommandPorts): Promi
   const secrets = secretsFile === undefined ? {} : readSecrets(secretsFile, definition);
   const request = readRequest(requestFile, integration);
   const now = textOption(args, 'now');
-  const resources = prepareResources(readResources(ports.integrations).schemas, { everyFault: true });
+  const resources = prepareResources(loadResources(ports).schemas, { everyFault: true });
   const verification = await verifyOffline(
     definition,
     request,
@@ -196,8 +197,9 @@ function explanationOf(
   if (verdict.kind !== 'rejected')
     return reception.kind === 'malformed' ? { detail: `expected ${reception.expected}` } : {};
   const { signed, times } = explainRejection(definition, request, secrets, nowMs);
+  const detail = rejectionDetail(verdict);
   return {
-    ...(verdict.detail === undefined ? {} : { detail: verdict.detail }),
+    ...(detail === undefined ? {} : { detail }),
     ...(signed.length === 0 ? {} : { signed }),
     ...(times.length === 0 ? {} : { times }),
   };

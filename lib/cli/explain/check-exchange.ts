@@ -3,6 +3,7 @@ import { callOf, planAnswer, planPlainAnswer } from '../../../lambdas/engine/def
 import type { Definition } from '../../../lambdas/engine/definition/schema.ts';
 import { checkResource, type PreparedResources } from '../../../lambdas/engine/mapping/check-resource.ts';
 import type { AnswerPlan } from '../../../lambdas/engine/provider/answer/answer-plan.ts';
+import type { Classification } from '../../../lambdas/engine/provider/answer/classify-answer.ts';
 import { type ReadAnswer, type ReadRecord, readAnswer } from '../../../lambdas/engine/provider/answer/read-answer.ts';
 import { authorizeCall } from '../../../lambdas/engine/provider/credentials/authorize-call.ts';
 import {
@@ -24,23 +25,24 @@ import type { Exchanges } from '../../definitions/exchanges.ts';
 import { differences } from './compare-events.ts';
 import { describeDataFault } from './explain-mapping.ts';
 import { meantInstead } from './nearest-name.ts';
+import { testTimeMs } from './test-time.ts';
 
 /** What came of an exchange, in the form of its `expected`. */
 export interface ExchangeResult {
   /** `fault`: the answer looks like a success, and is none. */
   readonly means: Meaning | 'fault';
   readonly records: readonly Readonly<Record<string, unknown>>[];
+  readonly retry_after_ms?: number;
+  /** The limit that is used up. */
+  readonly limit?: string;
   readonly limits?: readonly Readonly<Record<string, unknown>>[];
 }
 
 export interface ExchangeCheck {
   readonly faults: readonly string[];
-  /** Undefined where a call could not be made. */
+  /** Undefined where a call could not be made, or has faults: then nothing can be expected of it. */
   readonly result: ExchangeResult | undefined;
 }
-
-/** Time of the exchanges, so that signatures and times are the same in each run. */
-const exchangeTime = Date.parse('2026-11-29T12:00:00.000Z');
 
 /** A call of a definition, and how its answers are read. */
 interface ExchangeCall {
@@ -49,6 +51,9 @@ interface ExchangeCall {
 }
 
 type Records = ExchangeResult['records'];
+
+/** How an exchange says that its answer is meant to be a fault. */
+const asFault = '; where the exchange shows just that, it says "expected": {"means": "fault"}';
 
 /** Make the calls of an exchange offline, and compare what they send and what comes of the answers. */
 export async function checkExchange(
@@ -65,7 +70,7 @@ export async function checkExchange(
     };
   const faults: string[] = [];
   const records: Records[number][] = [];
-  let means: ExchangeResult['means'] = 'ok';
+  let means: Pick<ExchangeResult, 'means' | 'retry_after_ms' | 'limit'> = { means: 'ok' };
   let limits: ExchangeResult['limits'];
   let position: PagePosition | undefined = { kind: 'first' };
   for (const [index, { request, response }] of exchanges.exchanges.entries()) {
@@ -82,19 +87,29 @@ export async function checkExchange(
       answer: toAnswer(response, prepared.call.url),
       context: contextForCalls(definition, exchanges.account.context),
     });
-    means = read.fault === undefined ? read.classification.means : 'fault';
+    means = read.fault === undefined ? meaningOf(read.classification) : { means: 'fault' };
     // A fault may be what the exchange shows: an answer that looks like a success.
-    if (read.fault !== undefined && expected?.means !== 'fault') faults.push(at(read.fault));
+    if (read.fault !== undefined && expected?.means !== 'fault') faults.push(at(`${read.fault}${asFault}`));
     faults.push(...read.unread.map(({ id, reason }) => at(`record ${id ?? '?'}: ${reason}`)));
     faults.push(...driftOf(resources, resource, read.records, records.length).map(at));
     records.push(...read.records.map(toResult));
     if (read.limits.length > 0) limits = read.limits.map((limit) => JSON.parse(JSON.stringify(limit)));
     position = read.next;
   }
-  const result = { means, records, ...(limits === undefined ? {} : { limits }) };
-  if (expected === undefined) faults.push('there is no `expected`; --update writes it');
-  else faults.push(...resultFaults(result, expected));
-  return { faults, result };
+  const isSound = faults.length === 0;
+  const { means: meaning, ...said } = means;
+  const result = { means: meaning, records, ...said, ...(limits === undefined ? {} : { limits }) };
+  if (expected !== undefined) faults.push(...resultFaults(result, expected));
+  else if (isSound) faults.push('there is no `expected`; --update writes it');
+  return { faults, result: isSound ? result : undefined };
+}
+
+function meaningOf({ means, notBeforeMs, limit }: Classification) {
+  return {
+    means,
+    ...(notBeforeMs === undefined ? {} : { retry_after_ms: notBeforeMs - testTimeMs }),
+    ...(limit === undefined ? {} : { limit }),
+  };
 }
 
 function callIn(definition: Definition, { resource, method }: Exchanges): ExchangeCall | undefined {
@@ -117,7 +132,7 @@ function toAnswer({ status, headers, body }: Exchanges['exchanges'][number]['res
     headers: Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
     text: body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body),
     url,
-    receivedAtMs: exchangeTime,
+    receivedAtMs: testTimeMs,
   };
 }
 
@@ -172,7 +187,7 @@ async function build(
   });
   if (prepared.kind === 'fault' || credentials === undefined) return prepared;
   return authorizeCall(api.credentials, credentials.values, prepared.call, values, {
-    nowMs: exchangeTime,
+    nowMs: testTimeMs,
     nonce: 'a-nonce-of-a-test',
   });
 }
@@ -248,12 +263,14 @@ function bodyFor(body: string | undefined, expected: unknown): unknown {
 
 function resultFaults(result: ExchangeResult, expected: NonNullable<Exchanges['expected']>): readonly string[] {
   const { means = 'ok', records = [], limits } = expected;
+  const told = (['retry_after_ms', 'limit'] as const).filter((name) => expected[name] !== undefined);
   return [
     // A fault that is not expected is told already.
     ...(result.means === means || result.means === 'fault'
       ? []
       : [`got the meaning ${result.means}, expected ${means}`]),
     ...differences(records, result.records, 'records'),
+    ...told.flatMap((name) => differences(expected[name], result[name], name)),
     ...(limits === undefined ? [] : differences(limits, result.limits ?? [], 'limits')),
   ];
 }

@@ -15,6 +15,7 @@ import { comparableItems, differences } from './compare-events.ts';
 import { describeDataFault } from './explain-mapping.ts';
 import { mapRequestOffline, type OfflineMapping } from './map-request-offline.ts';
 import { suggestion } from './nearest-name.ts';
+import { rejectionDetail } from './rejection-detail.ts';
 import { changePart, protectedParts, removePart } from './request-parts.ts';
 import { reviewChecks } from './review-checks.ts';
 
@@ -256,9 +257,8 @@ function boundsOf(checks: readonly VerifySpec[]): { ageSeconds: number; aheadSec
 function expectVerified(what: string, reception: Reception): readonly string[] {
   const verdict = reception.kind === 'malformed' ? reception.verdict : reception;
   if (verdict.kind !== 'rejected') return [];
-  return [
-    `${what}: expected verified, got rejected: ${verdict.reason}${verdict.detail === undefined ? '' : ` (${verdict.detail})`}`,
-  ];
+  const detail = rejectionDetail(verdict);
+  return [`${what}: expected verified, got rejected: ${verdict.reason}${detail === undefined ? '' : ` (${detail})`}`];
 }
 
 function expectRejected(what: string, reception: Reception): readonly string[] {

@@ -9,11 +9,12 @@ import {
   parseDefinition,
 } from '../../../lambdas/engine/definition/parse-definition.ts';
 import type { Definition, WebhookDefinition } from '../../../lambdas/engine/definition/schema.ts';
+import { type ReadResources, readResources } from '../../definitions/compile-resources.ts';
 import { type Exchanges, readExchanges } from '../../definitions/exchanges.ts';
 import { integrationNames } from '../../definitions/integration-folders.ts';
 import type { TextPlace } from '../../definitions/json-source.ts';
 import { readSamples, type Sample } from '../../definitions/samples.ts';
-import { UnusableInput } from '../command.ts';
+import { type CommandPorts, UnusableInput } from '../command.ts';
 import { suggestion } from './nearest-name.ts';
 
 const definitionFile = 'integration.yaml';
@@ -103,6 +104,11 @@ export function loadExchanges(root: string, integration: string): readonly Excha
   } catch (error) {
     throw new UnusableInput((error as Error).message);
   }
+}
+
+/** The canonical resources against which data is checked, with all their faults. */
+export function loadResources({ integrations, resources }: CommandPorts): ReadResources {
+  return readResources(resources ?? integrations);
 }
 
 function readIfThere(path: string): string | undefined {

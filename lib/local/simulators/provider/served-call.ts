@@ -3,16 +3,19 @@ import type { DeclaredCall } from '../../../../lambdas/engine/definition/calls-o
 import { callOf, planAnswer, planPlainAnswer } from '../../../../lambdas/engine/definition/plan-answer.ts';
 import type { Definition } from '../../../../lambdas/engine/definition/schema.ts';
 import type { ApiSpec } from '../../../../lambdas/engine/provider/language/api-schema.ts';
+import type { CallValues } from '../../../../lambdas/engine/provider/request/call-values.ts';
+import type { PagePosition } from '../../../../lambdas/engine/provider/request/page-position.ts';
 import { prepareCall } from '../../../../lambdas/engine/provider/request/prepare-call.ts';
 import type { Exchanges } from '../../../definitions/exchanges.ts';
 import { type AnswerShape, answerShape, plainAnswer } from './answers/answer-shape.ts';
+import { cursorFault } from './answers/cursor-fault.ts';
 import { discoveredAnswer } from './answers/discovered-answer.ts';
 import { expiredAnswer, goneAnswer, refusalAnswer } from './answers/known-answers.ts';
 import { jsonAnswer, type ProviderAnswer, readAsEngine } from './answers/provider-answer.ts';
 import type { RecordStore } from './records/record-store.ts';
 import { type CallPattern, callPattern, nameOfCall } from './requests/call-pattern.ts';
 import { inventedValues } from './requests/invented-values.ts';
-import { toProviderRequest } from './requests/provider-request.ts';
+import { type ProviderRequest, toProviderRequest } from './requests/provider-request.ts';
 
 /** A declared call that the simulator answers. */
 export interface ServedCall {
@@ -30,6 +33,8 @@ export interface ServedCall {
 export interface UnservedCall {
   readonly name: string;
   readonly reason: string;
+  /** Whether the definition may be right, because the simulator cannot do what real providers can. */
+  readonly isBeyondSimulator: boolean;
   /** Undefined if not even its requests can be recognized. */
   readonly pattern: CallPattern | undefined;
 }
@@ -52,8 +57,15 @@ export async function serveCall(options: ServedCallOptions, call: DeclaredCall):
     exchanges.flatMap(({ account }) => account.base_url ?? []),
   );
   const name = nameOfCall(call);
-  if (typeof pattern === 'string') return { name, reason: pattern, pattern: undefined };
-  const unserved = (reason: string): UnservedCall => ({ name, reason, pattern });
+  if (typeof pattern === 'string') return { name, reason: pattern, isBeyondSimulator: true, pattern: undefined };
+  const unserved = (reason: string, isBeyondSimulator = false): UnservedCall => ({
+    name,
+    reason,
+    isBeyondSimulator,
+    pattern,
+  });
+  const format = unwritten[call.spec.format];
+  if (format !== undefined) return unserved(`it answers in ${format}, which the simulator does not write`, true);
   const unread = requestFault(options, call, pattern);
   if (unread !== undefined) return unserved(unread);
   const { method, resource = '' } = call;
@@ -68,12 +80,18 @@ export async function serveCall(options: ServedCallOptions, call: DeclaredCall):
   const declared = callOf(definition, resource, method);
   const store = options.trialStores.get(resource);
   if (declared === undefined || store === undefined || !store.hasTemplates)
-    return unserved('no exchange shows a record of the resource');
+    return unserved('no exchange shows a record of the resource', true);
   const plan = planAnswer(definition, declared);
   const shape = await answerShape({ definition, call: declared, store, exchanges, context });
   if (typeof shape === 'string') return unserved(shape);
   const fault = await answerFault(options, store, shape, plan);
   if (fault !== undefined) return unserved(fault);
+  const request = (position?: PagePosition) => {
+    const made = requestOf(options, call, position);
+    return typeof made === 'string' ? undefined : made.request;
+  };
+  const lost = await cursorFault({ spec: call.spec, pattern, plan, shape, store, context, request });
+  if (lost !== undefined) return unserved(lost, true);
   // A write of a missing record is answered like a read of it.
   const known = { plan: { ...plan, isGet: true }, exchanges, context };
   return {
@@ -95,19 +113,34 @@ async function accountAnswer(
   return method === 'test' ? answer : discoveredAnswer(api, answer, context);
 }
 
-/** Make the call, and read the request back. @returns Why that fails. */
-function requestFault(
+/** Formats that no answer of the simulator has. */
+const unwritten: Readonly<Record<string, string>> = { xml: 'XML', csv: 'CSV' };
+
+/** The request of a call with invented values. @returns Why it cannot be made, for a person. */
+function requestOf(
   { definition, api, exchanges, context, trialStores }: ServedCallOptions,
   call: DeclaredCall,
-  pattern: CallPattern,
-): string | undefined {
-  const store = trialStores.get(call.resource ?? '');
-  const ids = store?.all().map(({ id }) => id) ?? [];
+  position?: PagePosition,
+): { readonly values: CallValues; readonly request: ProviderRequest } | string {
+  const ids =
+    trialStores
+      .get(call.resource ?? '')
+      ?.all()
+      .map(({ id }) => id) ?? [];
   const { values, baseUrl } = inventedValues(definition, call, exchanges, context, ids);
-  const prepared = prepareCall(api, call.spec, { values, baseUrl });
-  if (prepared.kind === 'fault') return `it cannot be tried: ${prepared.message}`;
+  const prepared = prepareCall(api, call.spec, { values, baseUrl, position });
+  if (prepared.kind === 'fault') return prepared.message;
   const { method, url, headers, body = '' } = prepared.call;
-  const match = pattern.match(toProviderRequest({ method, url, headers, text: body }));
+  return { values, request: toProviderRequest({ method, url, headers, text: body }) };
+}
+
+/** Make the call, and read the request back. @returns Why that fails. */
+function requestFault(options: ServedCallOptions, call: DeclaredCall, pattern: CallPattern): string | undefined {
+  const store = options.trialStores.get(call.resource ?? '');
+  const made = requestOf(options, call);
+  if (typeof made === 'string') return `it cannot be tried: ${made}`;
+  const { values } = made;
+  const match = pattern.match(made.request);
   if (match === undefined) return 'its own request cannot be read back';
   const { bindings } = match;
   if (call.method === 'batch_get' && !isDeepStrictEqual(bindings.get('ids')?.[0], values.ids))

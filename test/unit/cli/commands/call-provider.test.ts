@@ -32,6 +32,7 @@ resources:
       records: people
       page: { cursor: { from: next, to: query.cursor } }
     changes: { path: /changes, query: { since: "{since}", until: "{until}" }, records: people }
+    deletions: { path: /deleted, query: { since: "{since}", until: "{until?}" }, records: people, page: { cursor: { from: next, to: query.cursor } } }
     create: { method: POST, path: /people, json: { person: "{body}" }, record: person }
 `;
 
@@ -142,6 +143,19 @@ test('reads several records, changes, and writes one', async () => {
   const created = await call(['hris/employees', 'create', '--data', data], () => ({ body: { person: person() } }));
   expect(created.exitCode).toBe(0);
   expect(created.received[0]).toMatchObject({ method: 'POST', body: '{"person":{"name":"Ada"}}' });
+});
+
+test('reads deletions since a time, page by page', async () => {
+  const since = ['--since', '2026-11-20', '--pages', '2'];
+  const { exitCode, output, paths } = await call(['hris/employees', 'deletions', ...since], (_, number) => ({
+    body: { people: [{ id: number }], next: `c${number}` },
+  }));
+  expect(output).toContain('record 1');
+  expect(exitCode).toBe(0);
+  expect(paths).toHaveLength(2);
+  expect(paths[0]).toContain(`since=2026-11-20&until=${encodeURIComponent(new Date(nowMs).toISOString())}`);
+  const none = await call(['hris/employees', 'deletions', '--since', '2026-11-20'], () => ({ body: { people: [] } }));
+  expect(none).toMatchObject({ exitCode: 0, output: expect.stringContaining('\n0 records\n') });
 });
 
 describe('shows no secret', () => {
@@ -255,7 +269,7 @@ test.each([
     'has no resource "hris/employee". Did you mean "hris/employees"? It has: hris/employees.',
   ],
   [['tset'], 'Did you mean "test"?'],
-  [['hris/employees'], 'Expected a method. hris/employees has: get, batch_get, list, changes, create.'],
+  [['hris/employees'], 'Expected a method. hris/employees has: get, batch_get, list, changes, deletions, create.'],
   [['hris/employees', 'lst'], 'has no call "lst". Did you mean "list"?'],
   [['hris/employees', 'update', '7'], 'hris/employees has no call "update".'],
   [['hris/employees', 'get'], 'Expected the id of a record: call desk hris/employees get <id>.'],

@@ -105,6 +105,44 @@ test('fails when a sync does not end, and says why', async () => {
   expect(output).toMatch(/\n0 missed, 2 of 2 histories did not end\n$/);
 }, 30_000);
 
+test.each([
+  [
+    'answers in XML',
+    { format: 'xml' },
+    'the simulator does not answer crm/contacts.changes: it answers in XML, which the simulator does not write',
+  ],
+  [
+    'computes the cursor of its pages',
+    { page: { cursor: { from: 'next.id & "," & next.at', to: 'query.after' }, size: 5, order: 'asc' } },
+    'the simulator does not answer crm/contacts.changes: `page.cursor.from: next.id & "," & next.at` computes the cursor, so the simulator cannot write it',
+  ],
+  [
+    'takes its cursor apart',
+    {
+      query: { since: '{since | iso}', after: "{page.cursor? | part(',', 0)}" },
+      page: { cursor: { from: 'next' }, size: 5, order: 'asc' },
+    },
+    'the simulator does not answer crm/contacts.changes: the simulator cannot read its cursor in the request of the next page',
+  ],
+])('judges no sync that %s, and says why', async (_, changes, reason) => {
+  writeCrm({ changes });
+  expect(await converge()).toEqual({
+    exitCode: 0,
+    output: `crm: 2 histories of each sync from seed 1\n  --   crm/contacts: not judged: ${reason}\nnothing was judged\n`,
+  });
+  expect(told(await converge('--json')).syncs).toMatchObject([
+    { histories: 0, resources: [{ isJudged: false, unjudged: reason, missed: [] }] },
+  ]);
+});
+
+test('judges no sync without an exchange that shows a record', async () => {
+  writeCrm();
+  folder.remove('integrations/crm/exchanges');
+  const { exitCode, output } = await converge();
+  expect(output).toContain('not judged: the simulator does not answer crm/contacts.list: no exchange shows a record');
+  expect(exitCode).toBe(0);
+});
+
 test.each<[string, readonly string[], string]>([
   ['without an integration', ['test', '--converge'], 'expected the name of an integration'],
   ['for one that polls nothing', ['test', 'staff', '--converge'], 'has no `syncs`'],

@@ -145,6 +145,16 @@ describe('a new integration with an API', () => {
   });
 });
 
+test.each([
+  ['a line break', String.raw`{header.X-Time}\n{body}`, '{header.X-Time}\n{body}'],
+  ['a tab and a backslash', String.raw`a\t\\n{body}`, 'a\t\\n{body}'],
+])('reads the escape of %s in the signed message', async (_, message, meant) => {
+  expect(await folder.run(['new', 'acme', '--message', message])).toMatchObject({ exitCode: 0 });
+  const text = readFileSync(folder.path('integrations/acme/integration.yaml'), 'utf8');
+  expect(text).toContain(`message: ${JSON.stringify(meant)}\n`);
+  expect(await folder.run(['test', 'acme'])).toMatchObject({ exitCode: 0 });
+});
+
 test('checks each answer immediately, explains its fault and asks again', async () => {
   const asked: string[] = [];
   const ask = (question: string, fallback: string) => {

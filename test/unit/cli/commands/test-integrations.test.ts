@@ -231,6 +231,59 @@ test('a handshake among the samples is answered and gives no events', async () =
   expect(await testStaff()).toMatchObject({ exitCode: 0, names: ['signed', 'events'] });
 });
 
+test('signs samples at the same time in each run, so that expected events may hold it', async () => {
+  writeIntegration(folder, { sample: { headers: { 'X-Time': '{{timestamp}}' }, body: { verb: 'created', id: '7' } } });
+  folder.write(
+    'integrations/staff/mapping.jsonata',
+    `{ "event_type": "created", "raw_event_type": "c", "resource": "hris/employees", "record_id": body.id,
+       "occurred_at": $fromMillis($number(headers."x-time") * 1000), "data": { "id": body.id } }`,
+  );
+  await folder.run(['test', 'staff', '--update'], { nowMs: () => Date.UTC(2026, 0, 1) });
+  const later = await folder.run(['test', 'staff'], { nowMs: () => Date.UTC(2027, 0, 1) });
+  expect(later).toMatchObject({ exitCode: 0, output: expect.stringContaining('1 passed, 0 failed') });
+});
+
+describe('an unsigned handshake', () => {
+  const write = () => {
+    writeIntegration(folder, {
+      verify: `{ hmac: { algorithm: sha256, encoding: hex, key: signing_secret, message: "{var.t}.{body}", signature: "{header.X-Sig}", split: ",", prefix: "v1=" } }`,
+      more: ', vars: { t: { from: "{header.X-Sig}", split: ",", prefix: "t=" } }, handshakes: [{ name: hello, when: { json.verb: hello }, verify: none, respond: {} }]',
+      sample: { headers: { 'X-Sig': 't={{timestamp}},v1={{signature}}' }, body: { verb: 'created', id: '7' } },
+    });
+    folder.write('integrations/staff/samples/hello.json', { body: { verb: 'hello' } });
+  };
+
+  test('is not signed, whatever the signature needs', async () => {
+    write();
+    folder.write('integrations/staff/expected/hello.json', []);
+    const { exitCode, output } = await folder.run(['test', 'staff']);
+    expect(output).toContain('  ok   hello\n');
+    expect(exitCode).toBe(0);
+  });
+
+  test('gets an empty list of events with --update, though the mapping fails with it', async () => {
+    write();
+    folder.append('integrations/staff/mapping.jsonata', ' & $error("no event")');
+    await folder.run(['test', 'staff', '--update']);
+    expect(JSON.parse(readFileSync(folder.path('integrations/staff/expected/hello.json'), 'utf8'))).toEqual([]);
+  });
+});
+
+test('fails when a sample cannot be signed, with --update, too, which leaves its expected events', async () => {
+  writeIntegration(folder, { verify: signedWithTime.replace('{header.X-Time}', '{header.X-Time}{header.X-Other}') });
+  const { exitCode, output } = await folder.run(['test', 'staff', '--update']);
+  expect(exitCode).toBe(1);
+  expect(output).toContain('signed: cannot be signed: the request has no header.X-Other, which is signed');
+  expect(JSON.parse(readFileSync(folder.path('integrations/staff/expected/created.json'), 'utf8'))).toHaveLength(1);
+});
+
+test('fails when no case is for a sample, and says so', async () => {
+  writeIntegration(folder, { verify: `{ cases: [ { when: { header.X-Version: "2" }, verify: ${signedWithTime} } ] }` });
+  expect((await testStaff()).faults).toContain(
+    'signed: expected verified, got rejected: no-known-signature-version (no `when` of `cases` in `verify` holds for the request)',
+  );
+});
+
 describe('notes probable mistakes:', () => {
   const notesOf = async () => {
     const { output } = await folder.run(['test', 'staff', '--json']);

@@ -160,6 +160,18 @@ describe('a rejected request', () => {
     expect(JSON.stringify(verification)).not.toContain(sign(event).slice(3));
   });
 
+  test('fails when no case is for it, and says so', async () => {
+    writeIntegration(folder, {
+      verify:
+        '{ cases: [{ when: { header.X-Version: "2" }, verify: { token: { value: "{header.X-Token}", expected: signing_secret } } }] }',
+    });
+    expect(await verify({ headers: signed(event), body: event })).toMatchObject({
+      exitCode: 1,
+      reason: 'no-known-signature-version',
+      detail: 'no `when` of `cases` in `verify` holds for the request',
+    });
+  });
+
   test('fails when no secret is configured', async () => {
     expect(await verify({ headers: signed(event), body: event }, {})).toMatchObject({
       exitCode: 1,

@@ -97,9 +97,59 @@ describe('an answer that looks like a success, and is none,', () => {
     ]);
   });
 
-  test('is written with --update', async () => {
-    expect(await check(faulty[0][1], '--update')).toEqual([]);
+  test('is written with --update where the exchange says that it is a fault', async () => {
+    expect(await check({ ...faulty[0][1], expected: { means: 'fault' } }, '--update')).toEqual([]);
     expect(expectedOf()).toEqual({ means: 'fault', records: [] });
+  });
+});
+
+describe('--update writes no expectation, and says so, where', () => {
+  test.each([
+    ['the answer has no record', { exchanges: [{ ...ok, response: { body: { person: null } } }] }, 'has no record'],
+    ['a record has no id', { exchanges: [{ ...ok, response: { body: { person: { name: 'Ada' } } } }] }, 'its id is'],
+    ['another request is made', { exchanges: [{ ...ok, request: { url: `${url}?a=b` } }] }, 'got the URL'],
+    ['the call cannot be made', { id: undefined, exchanges: [ok] }, 'the call needs {id}'],
+  ])('%s', async (_, change, message) => {
+    for (const expected of [undefined, read]) {
+      const faults = await check({ ...get, ...change, expected }, '--update');
+      expect(faults[0]).toContain(message);
+      expect(faults.join()).not.toContain('--update writes it');
+      expect(expectedOf()).toEqual(expected);
+    }
+    const { exitCode, output } = await folder.run(['test', 'desk', '--update']);
+    expect(exitCode).toBe(1);
+    expect(output).toMatch(/^ {2}note --update left exchanges\/one\.json as it is: exchange 0: /m);
+    expect(output).toContain(message);
+  });
+});
+
+describe('a slow-down', () => {
+  const slow = (rule: string) =>
+    folder.write(
+      'integrations/desk/integration.yaml',
+      definition.replace(
+        '  test:',
+        `  limits: [{ name: minute, calls: 10, per: 1m }]\n  errors: [{ when: { json: throttled = true }, means: slow-down, ${rule} }]\n  test:`,
+      ),
+    );
+  const throttled = { ...get, exchanges: [{ ...ok, response: { body: { throttled: true, wait: 2000 } } }] };
+  const expected = { means: 'slow-down', records: [] };
+  const whole = { ...expected, retry_after_ms: 2000, limit: 'minute' };
+
+  test('is written with its time and its limit', async () => {
+    slow('limit: minute, retry_after: wait, as: ms');
+    expect(await check(throttled, '--update')).toEqual([]);
+    expect(expectedOf()).toEqual(whole);
+    expect(await check({ ...throttled, expected })).toEqual([]);
+  });
+
+  test.each([
+    ['the unit is not given', 'limit: minute, retry_after: wait', 'retry_after_ms: expected 2000, got 2000000'],
+    ['the place is misspelt', 'limit: minute, retry_after: wiat, as: ms', 'retry_after_ms: expected 2000, got nothing'],
+    ['another limit is used up', 'retry_after: wait, as: ms', 'limit: expected "minute", got nothing'],
+  ])('fails when %s', async (_, rule, fault) => {
+    slow(rule);
+    expect(await check({ ...throttled, expected: whole })).toEqual([fault]);
   });
 });
 

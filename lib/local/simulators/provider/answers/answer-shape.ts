@@ -39,7 +39,6 @@ export async function answerShape(options: AnswerShapeOptions): Promise<AnswerSh
   const { definition, call, context } = options;
   const plan = planAnswer(definition, call);
   const { format } = plan;
-  if (format === 'xml') return 'it answers in XML, which the simulator does not write';
   const base = await exampleBody(options, plan);
   const bindings = bindingsOf(context);
   const finish = async (body: unknown): Promise<ProviderAnswer> => jsonAnswer(await expected(plan, body, context));

@@ -2,7 +2,7 @@ import { limitsOf } from '../../../../../lambdas/engine/definition/plan-answer.t
 import type { ApiSpec } from '../../../../../lambdas/engine/provider/language/api-schema.ts';
 import type { LimitSpec } from '../../../../../lambdas/engine/provider/language/limits-schema.ts';
 import { durationMs } from '../../../../../lambdas/engine/provider/request/call-transforms.ts';
-import { zonedTime } from '../../../../../lambdas/engine/provider/request/zoned-time.ts';
+import { zonedTime } from '../../../../../lambdas/engine/request/zoned-time.ts';
 
 /** What the provider knows of a limit after a call. */
 export interface LimitState {
