@@ -154,7 +154,10 @@ describe('catching up', () => {
     const { subscriptions } = engine;
     const ports = {
       ...engine.manageSubscriptionPorts,
-      subscriptions: { ...subscriptions, replace: async (one: Subscription) => (await subscriptions.replace(one)) && false },
+      subscriptions: {
+        ...subscriptions,
+        replace: async (one: Subscription) => (await subscriptions.replace(one)) && false,
+      },
     };
     expect(await enableSubscription(ports, 'sub_1', { tenant: 'acme' })).toMatchObject({
       disabledSince: expect.any(String),
