@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { DeliveryJob } from '../../../lambdas/contracts/messages.ts';
 import { prepareSubscription } from '../../../lambdas/flows/deliver/attempt/prepare-subscription.ts';
 import { deliverEvents } from '../../../lambdas/flows/deliver/deliver-events.ts';
+import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
 import { beginAtEnd } from '../../../lambdas/flows/subscriptions/create-subscription.ts';
 import { disableSubscription, enableSubscription } from '../../../lambdas/flows/subscriptions/manage-subscription.ts';
 import { runReplay, startReplay } from '../../../lambdas/flows/subscriptions/replay-events.ts';
@@ -143,4 +144,46 @@ test('a replay of an ordered subscription leaves what its follower has not read 
   expect(sent.filter((event) => event !== missed[1])).toEqual([missed[0], missed[2], ...fresh]);
   expect(sent).toHaveLength(4);
   expect(first).toHaveLength(1);
+});
+
+test('a late drain of a disabled subscription does not stop the drain of an enabled one', async () => {
+  const engine = createFakeEngine();
+  await subscribe(engine, { ordering: 'tenant' });
+  await publishRecords(engine, ['1', '2', '3']);
+  await disableSubscription(engine.manageSubscriptionPorts, 'sub_1');
+  const message = { kind: 'drain', subscription: 'sub_1', scope: 'acme' } as const;
+  const { subscriptions } = engine;
+  const post = engine.callbacks.post.bind(engine.callbacks);
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  let running: Promise<unknown> = Promise.resolve();
+  const late = {
+    ...engine.drainPorts,
+    subscriptions: {
+      ...subscriptions,
+      async getMany(keys: Parameters<typeof subscriptions.getMany>[0]) {
+        const found = await subscriptions.getMany(keys);
+        await enableSubscription(engine.manageSubscriptionPorts, 'sub_1', undefined);
+        for (const { id } of engine.drainQueue.receive()) engine.drainQueue.remove(id);
+        const posting = new Promise<void>((resolve) => {
+          engine.callbacks.post = async (request) => {
+            resolve();
+            await released;
+            // Longer than a round, so that each post has its own round.
+            engine.clock.advance(6_000);
+            return post(request);
+          };
+        });
+        running = drainEndpoint(engine.drainPorts, message);
+        await posting;
+        return found;
+      },
+    },
+  };
+  await drainEndpoint(late, message);
+  release();
+  await running;
+  expect(engine.callbacks.requests).toHaveLength(3);
 });

@@ -41,7 +41,10 @@ export async function drainEndpoint(
   // Neither the endpoint nor its subscription is stored: do not write a useless row.
   if (subscription === undefined && known.revision === 0 && known.wakeups === 0) return { kind: 'not-mine' };
   if (subscription === undefined || subscription.status === 'disabled') {
-    await changeEndpoint(ports, known, (current) => ({ state: letRest(current), result: undefined }));
+    // It may have been enabled since it was read, and be drained again.
+    await changeEndpoint(ports, known, (current) =>
+      current.wakeups === known.wakeups ? { state: letRest(current), result: undefined } : { result: undefined },
+    );
     return { kind: 'not-mine' };
   }
   const prepared = ports.prepare(subscription);
