@@ -193,7 +193,6 @@ const sourcesOf: Readonly<Partial<Record<CallSource, readonly DeclaredCall['meth
   cursor: ['changes', 'deletions'],
   page: ['list', 'changes', 'deletions'],
   where: ['list', 'changes', 'deletions'],
-  parent: ['list', 'changes'],
   body: ['create', 'update', 'delete'],
 };
 
@@ -206,8 +205,6 @@ const foreign: ReadonlySet<CallSource> = new Set([
   'since',
   'until',
   'cursor',
-  'parent',
-  'partition',
   'page',
   'value',
   'context',

@@ -11,8 +11,6 @@ export const callSources = {
   since: '`{since}`: the start of the time for which changes are read, ISO 8601',
   until: '`{until}`: its end',
   cursor: '`{cursor}`: where a feed of changes goes on: a token, or the last id',
-  parent: '`{parent.id}`: the record whose children are read',
-  partition: '`{partition.<name>}`: the part of an account that is read, such as one of its repositories',
   page: '`{page.number}`, `{page.offset}`, `{page.size}`, `{page.cursor}`, `{page.last}`: where a listing goes on',
   where: '`{where}`: the conditions of `where`, joined',
   value: '`{value}`: within `where`: the value of the filter',
