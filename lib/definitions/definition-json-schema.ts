@@ -77,12 +77,16 @@ const transforms: Readonly<Record<TransformName, Written>> = {
   percent_decode: { written: 'percent_decode(3A 2F)', gives: 'only these percent-escapes decoded' },
   sorted_pairs: {
     written: 'sorted_pairs',
-    gives: "a form's fields sorted by name, with names and values joined",
+    gives:
+      "a form's fields sorted by name, names and values joined without separators; a repeated name has its distinct values, sorted",
   },
   without_query: { written: 'without_query', gives: 'a URL up to its `?`' },
   with_port: { written: 'with_port', gives: 'a URL with its port, even if it is the default port' },
   without_port: { written: 'without_port', gives: 'a URL without its port' },
-  hmac_sha256: { written: 'hmac_sha256(<secret>)', gives: 'HMAC-SHA256 with this secret as the key, in hex' },
+  hmac_sha256: {
+    written: 'hmac_sha256(<secret>)',
+    gives: 'HMAC-SHA256 with this secret as the key, in hex; of several values the first',
+  },
   hmac_sha256_base64: { written: 'hmac_sha256_base64(<secret>)', gives: 'the same in base64' },
 };
 
