@@ -4,7 +4,6 @@ import type { Delivery } from '../../../lambdas/engine/delivery/delivery.ts';
 import { prepareSubscription } from '../../../lambdas/flows/deliver/attempt/prepare-subscription.ts';
 import { deliverEvents } from '../../../lambdas/flows/deliver/deliver-events.ts';
 import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
-import { beginAtEnd } from '../../../lambdas/flows/subscriptions/create-subscription.ts';
 import { attemptNow, cancelDelivery } from '../../../lambdas/flows/subscriptions/manage-delivery.ts';
 import { disableSubscription, enableSubscription } from '../../../lambdas/flows/subscriptions/manage-subscription.ts';
 import { runReplay, startReplay } from '../../../lambdas/flows/subscriptions/replay-events.ts';
@@ -12,20 +11,13 @@ import type { CallbackRequest } from '../../../lambdas/ports/delivery/callback-c
 import { type Subscription, scopeOf } from '../../../lambdas/ports/delivery/subscription-store.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { answered } from '../../fakes/programmable-callbacks.ts';
-import { aSubscription } from '../../fakes/samples.ts';
 import { letTimePass } from '../let-time-pass.ts';
 import { publishRecords } from './publish-records.ts';
+import { subscribe } from './subscribe.ts';
 
 const secondMs = 1_000;
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
-
-async function subscribe(engine: FakeEngine, change: Partial<Subscription> = {}): Promise<Subscription> {
-  const subscription = aSubscription(change);
-  if (subscription.ordering !== 'none') await beginAtEnd(engine.drainPorts, subscription);
-  await engine.subscriptions.create(subscription);
-  return subscription;
-}
 
 const idOf = ({ headers }: CallbackRequest) => String(headers['webhook-id']);
 

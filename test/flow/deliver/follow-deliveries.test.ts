@@ -5,7 +5,6 @@ import type { DeliveryJob } from '../../../lambdas/contracts/messages.ts';
 import { deliverEvents } from '../../../lambdas/flows/deliver/deliver-events.ts';
 import { drainEndpoint } from '../../../lambdas/flows/deliver/drain/drain-endpoint.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
-import { beginAtEnd } from '../../../lambdas/flows/subscriptions/create-subscription.ts';
 import { attemptNow, cancelDelivery } from '../../../lambdas/flows/subscriptions/manage-delivery.ts';
 import {
   disableSubscription,
@@ -13,26 +12,19 @@ import {
   rotateSecret,
 } from '../../../lambdas/flows/subscriptions/manage-subscription.ts';
 import type { CallbackRequest } from '../../../lambdas/ports/delivery/callback-client.ts';
-import type { Subscription } from '../../../lambdas/ports/delivery/subscription-store.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { answered } from '../../fakes/programmable-callbacks.ts';
-import { anEvent, aSubscription } from '../../fakes/samples.ts';
+import { anEvent } from '../../fakes/samples.ts';
 import { propertyRuns } from '../../property-runs.ts';
 import { anyFault } from '../any-fault.ts';
 import { letTimePass } from '../let-time-pass.ts';
 import { publishRecords } from './publish-records.ts';
+import { subscribe } from './subscribe.ts';
 
 const secondMs = 1_000;
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;
-
-async function subscribe(engine: FakeEngine, change: Partial<Subscription> = {}): Promise<Subscription> {
-  const subscription = aSubscription(change);
-  if (subscription.ordering !== 'none') await beginAtEnd(engine.drainPorts, subscription);
-  await engine.subscriptions.create(subscription);
-  return subscription;
-}
 
 const idOf = ({ headers }: CallbackRequest) => String(headers['webhook-id']);
 const eventOf = ({ body }: CallbackRequest) => JSON.parse(body) as { id: string; type: string; record_id: string };
