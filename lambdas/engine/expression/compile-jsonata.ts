@@ -80,8 +80,8 @@ const functions: Readonly<
   parseXml: { signature: '<s:x>', apply: (text: string) => orNothing(() => readXml(text)) },
   /** `$fromZone(text, zone)`: a time without an offset, of a time zone such as `Europe/Stockholm`, as ISO 8601 in UTC. */
   fromZone: {
-    signature: '<ss:s>',
-    apply: (text: string, zone: string) => fromZone(text, zone),
+    signature: '<xx:x>',
+    apply: (text: unknown, zone: unknown) => timeFromZone(text, zone),
   },
 };
 
@@ -120,6 +120,13 @@ function mapValue(value: unknown, map: Record<string, unknown>, lower?: boolean,
   if (typeof value !== 'string' && typeof value !== 'number' && typeof value !== 'boolean') return fallback ?? value;
   const name = lower === true ? String(value).toLowerCase() : String(value);
   return Object.hasOwn(map, name) ? map[name] : (fallback ?? value);
+}
+
+/** Nothing for a value that is no time, as of a row without one. A zone that does not exist would give wrong times. */
+function timeFromZone(text: unknown, zone: unknown): string | undefined {
+  if (typeof zone !== 'string' || fromZone('2000-01-01', zone) === undefined)
+    throw failure('fromZone', '$fromZone got no time zone that exists, expected one such as Europe/Stockholm');
+  return typeof text === 'string' ? fromZone(text, zone) : undefined;
 }
 
 function orNothing(parse: () => unknown): unknown {

@@ -51,7 +51,7 @@ export interface TemplateInput {
   /** By secret name, the value that the check tries. */
   readonly secrets: Readonly<Record<string, string>>;
   readonly vars: Readonly<Record<string, string>>;
-  /** Whether nothing is known of the sender: then no key signs what it chose, unless that can be nothing but a token. */
+  /** Whether the sender is unknown. Then a secret signs a value of the request only if it has the form of a token. */
   readonly isUnverified?: boolean;
   /** The current item, within `each`. */
   readonly item?: unknown;
@@ -206,7 +206,7 @@ function transformed(part: Placeholder, value: unknown, input: TemplateInput): s
   return current;
 }
 
-/** Whether a challenge cannot be a body or another text that a provider signs. */
+/** Whether a value has the form of a token, and so cannot be a body or another text that a provider signs. */
 function isToken(value: string | Buffer): boolean {
   return /^[\w.~+/-]{1,200}={0,2}$/.test(value.toString());
 }

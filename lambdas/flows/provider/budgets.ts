@@ -59,7 +59,7 @@ const maxPauseMs = 120;
 const maxRemembered = 200;
 /** When to ask again for a budget that others write all the time. */
 const contendedMs = 250;
-/** Rounds of tries to count calls that have ended: until their leases end, nobody else can. */
+/** Rounds of tries to count a call that has ended. Only its caller can: others count it when its lease ends. */
 const settleRounds = 5;
 
 /** Budgets in a store. Callers of one process take turns, so that they never lose to each other. */

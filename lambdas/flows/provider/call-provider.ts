@@ -66,7 +66,7 @@ const leaseBeyondCallMs = 20_000;
 const leastCallMs = 5_000;
 /** Longest pause for a budget before the next look; others may give back calls earlier than told. */
 const maxPauseMs = 500;
-/** A refused signature may mean too many calls at once (NetSuite): it is made anew after this pause. */
+/** Some providers refuse a signature when there are too many calls at once: it is made anew after this pause. */
 const signAnewAfterMs = 3_000;
 
 /**

@@ -11,7 +11,7 @@ const leaseMs = tokenTimeoutMs + 20_000;
 export type TokenBudget =
   | {
       readonly kind: 'granted';
-      /** @param untilMs - Until when nobody may ask for a token of the account, epoch milliseconds. @default - at once */
+      /** @param untilMs - Set for a pause: the account asks for no token before, epoch milliseconds. @default - no pause */
       readonly settle: (untilMs?: number) => Promise<void>;
       /** The request was not made. */
       readonly giveBack: () => Promise<void>;
@@ -19,8 +19,8 @@ export type TokenBudget =
   | { readonly kind: 'wait'; readonly reason: string; readonly untilMs: number };
 
 /**
- * Take a request for a token from the limits that name it; those of all calls do not count it. While the token endpoint
- * has asked for a pause, nobody asks.
+ * Take a request for a token from the limits that name it; those of all calls do not count it. None is granted during a
+ * pause that the token endpoint has asked for.
  */
 export async function takeTokenBudget(ports: ProviderPorts, caller: Caller): Promise<TokenBudget> {
   const specs = limitsOf(caller.definition, { resource: tokenName, call: tokenName }).filter(

@@ -28,6 +28,8 @@ const retryWriteMs = 500;
 const newsLateMs = 60_000;
 /** When to come back where the token endpoint does not answer. */
 const retryMs = 10_000;
+/** Longest pause that a token endpoint may ask for: its owner's new credentials wait for it, too. */
+const maxPauseMs = 86_400_000;
 
 /**
  * The credentials with which an account's calls are made now: with a token that has not expired, and that the provider
@@ -141,7 +143,8 @@ async function refresh(
       await budget.settle();
       return failCredentials(ports, leased, outcome.reason);
     case 'unavailable': {
-      const untilMs = Math.max(outcome.notBeforeMs ?? 0, ports.clock.nowMs() + retryMs);
+      const nowMs = ports.clock.nowMs();
+      const untilMs = Math.max(nowMs + retryMs, Math.min(outcome.notBeforeMs ?? 0, nowMs + maxPauseMs));
       await budget.settle(untilMs);
       const { refresher: _, ...free } = leased;
       await ports.credentials.replace(free);
@@ -150,7 +153,10 @@ async function refresh(
   }
 }
 
-/** The credentials as they are now, if nobody but this refresher has changed them; others may have told the tenant of them. */
+/**
+ * The credentials as they are stored now. Undefined if they were replaced since this refresher took its lease; another
+ * function may have noted in their row that the tenant was told of the account.
+ */
 async function stillLeased(
   { credentials }: Pick<ProviderPorts, 'credentials'>,
   leased: StoredCredentials,

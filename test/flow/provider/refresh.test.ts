@@ -126,6 +126,17 @@ describe('an expired token', () => {
     expect(accessOf(await useCredentials(provider.ports, caller, undefined, 0))).toBe('access-1');
   });
 
+  test('is asked for a day later at the latest, whatever the token endpoint tells', async () => {
+    const clock = createManualClock();
+    const provider = await prepare(clock, clock.nowMs() - 1);
+    const endpoint = createTokenEndpoint();
+    provider.respond(() => ({ status: 503, headers: { 'retry-after': '999999999' }, body: {} }));
+    expect(await useCredentials(provider.ports, caller, undefined, 0)).toMatchObject({ kind: 'wait' });
+    provider.respond(({ body }) => endpoint.grant(new URLSearchParams(body)));
+    clock.advance(24 * hourMs);
+    expect(accessOf(await useCredentials(provider.ports, caller, undefined, 0))).toBe('access-1');
+  });
+
   test('is asked for within the limits that count such requests (invariant 7)', async () => {
     const clock = createManualClock();
     const provider = await prepare(clock, clock.nowMs() - 1);

@@ -45,8 +45,8 @@ const waitingGraceMs = 2_000;
 /** A row must not grow without bound, whatever a provider allows. */
 const maxFlights = 500;
 
-/** A dead call is remembered so long for limits that no call has asked for since: longer than any window. */
-const deadForMs = 86_400_000;
+/** A dead call is remembered so long for limits that no call has asked for since. Few windows are longer than a month. */
+const deadForMs = 31 * 86_400_000;
 
 /**
  * The state without what time has ended: old windows and blocks, calls whose caller died, and waits that were given up.

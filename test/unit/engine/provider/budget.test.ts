@@ -66,6 +66,10 @@ describe('a limit of calls in a time', () => {
     expect(read.granted).toHaveLength(1);
     const settled = end(read.next, [perMinute(10)], read.granted[0] as string, 62_000);
     expect(ask(settled, exports, { nowMs: 63_000 }).granted).toEqual([]);
+    const monthly = [limit({ name: 'exports', calls: 1, per: '30d' })];
+    const twoDaysMs = 2 * 86_400_000;
+    const idle = ask(settled, [perMinute(10)], { nowMs: twoDaysMs }).next;
+    expect(ask(idle, monthly, { nowMs: twoDaysMs + 1 }).granted).toEqual([]);
     expect(ask(settled, exports, { nowMs: 3_800_000 }).granted).toHaveLength(1);
     // Its share of the minute was counted once.
     expect(ask(settled, [perMinute(3)], { count: 3, nowMs: 63_000 }).granted).toHaveLength(1);

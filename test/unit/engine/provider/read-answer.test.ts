@@ -72,7 +72,7 @@ test('an answer that says that a part is missing proves no absence', async () =>
 
 test('a time without an offset is read in the zone of the account', async () => {
   const record = { ...listing.record, id: 'id', map: '{}', version: '$fromZone(changed, $context.time_zone)' };
-  const changed = ['2026-07-01 12:00:00', '2026-12-01T12:00', '2026-12-01', 'soon'];
+  const changed = ['2026-07-01 12:00:00', '2026-12-01T12:00', '2026-12-01', 'soon', null, undefined];
   const rows = changed.map((text, id) => ({ id, changed: text }));
   const { records, unread } = await read({ record }, JSON.stringify({ rows }));
   expect(records.map(({ version }) => version)).toEqual([
@@ -80,6 +80,12 @@ test('a time without an offset is read in the zone of the account', async () => 
     '2026-12-01T11:00:00.000Z',
     '2026-11-30T23:00:00.000Z',
     undefined,
+    undefined,
+    undefined,
   ]);
   expect(unread).toEqual([]);
+
+  const unknown = { ...record, version: '$fromZone(changed, $context.nope)' };
+  const lost = await read({ record: unknown }, JSON.stringify({ rows }));
+  expect(lost.unread).toHaveLength(rows.length);
 });
