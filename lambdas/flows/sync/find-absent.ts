@@ -6,7 +6,7 @@ import type { ListedRecord } from '../../ports/events/record-states.ts';
 import { withLostChange } from '../publish/lost-changes.ts';
 import type { SyncPart } from './choose-read.ts';
 import { type Advance, currentOf, cursorKey, type RunWork, readSpooled, saveRun } from './part-work.ts';
-import { absent, isReadable, publishFound } from './publish-found.ts';
+import { absent, provesAbsence, publishFound } from './publish-found.ts';
 import { readInFull } from './read-in-full.ts';
 import { type FoundRecord, type FoundSource, ownerOf } from './to-candidate.ts';
 
@@ -124,7 +124,7 @@ async function confirmByGet(
   for (const [place, read] of reads.entries()) {
     const { recordId, state } = missing[place] as ListedRecord;
     const end = { record: absent(recordId), isAbsence: true, isUntold: state.isDeleted };
-    if (read.kind === 'gone' && (state.isDeleted || isReadable(work, resource, state, read.startedAtMs)))
+    if (read.kind === 'gone' && (state.isDeleted || provesAbsence(work, resource, state, read.startedAtMs)))
       found.push({ ...end, startedAtMs: read.startedAtMs });
     else if (read.kind === 'record') found.push(read);
     // What cannot be read, or not yet, is not proven to be gone.

@@ -3,7 +3,7 @@ import type { ReadRecord } from '../../engine/provider/answer/read-answer.ts';
 import type { RecordState } from '../../engine/records/record-state.ts';
 import { valueMs } from '../../engine/sync/cursor.ts';
 import { type Advance, currentOf, type PartWork } from './part-work.ts';
-import { absent, isReadable, publishFound } from './publish-found.ts';
+import { absent, provesAbsence, publishFound } from './publish-found.ts';
 import { readInFull } from './read-in-full.ts';
 import type { FoundRecord, FoundSource } from './to-candidate.ts';
 
@@ -35,7 +35,7 @@ export async function publishDeletions(
   for (const [place, [row, state]] of [...doubtful].entries()) {
     const read = reads[place];
     if (read?.kind === 'record') found.push(read);
-    else if (read?.kind === 'gone' && isReadable(work, resource, state, read.startedAtMs))
+    else if (read?.kind === 'gone' && provesAbsence(work, resource, state, read.startedAtMs))
       found.push({ record: absent(row.id), startedAtMs: read.startedAtMs, isAbsence: true });
     else {
       work.tally.add({ unreadable: 1 });

@@ -97,7 +97,7 @@ export function unreadableForMs({ caller }: RunWork, resource: string): number {
   return notBefore === undefined ? 0 : (durationMs(notBefore) ?? 0);
 }
 
-/** Whether that a record cannot be found means that it is gone: some cannot be read for a while after a change. */
-export function isReadable(work: RunWork, resource: string, { seenAtMs }: RecordState, readAtMs: number): boolean {
+/** Whether a read that does not find a record proves that it is gone: some cannot be read for a while after a change. */
+export function provesAbsence(work: RunWork, resource: string, { seenAtMs }: RecordState, readAtMs: number): boolean {
   return readAtMs - seenAtMs >= unreadableForMs(work, resource);
 }

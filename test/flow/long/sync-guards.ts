@@ -94,7 +94,7 @@ export const guards: readonly Guard[] = [
   {
     guard: 'a record that a listing lacks is read before it counts as deleted',
     file: 'lambdas/flows/sync/find-absent.ts',
-    line: "if (read.kind === 'gone' && (state.isDeleted || isReadable(work, resource, state, read.startedAtMs)))",
+    line: "if (read.kind === 'gone' && (state.isDeleted || provesAbsence(work, resource, state, read.startedAtMs)))",
     without: 'if (read.kind !== "wait")',
     kinds: ['complete listing'],
   },
