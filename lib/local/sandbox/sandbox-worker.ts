@@ -1,4 +1,5 @@
 /** The thread of one Lambda execution environment: it loads a bundle, then runs one event after another. */
+import { subscribe } from 'node:diagnostics_channel';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -25,6 +26,8 @@ shiftDate(data.clockOffsetMs);
 captureOutput('stdout');
 captureOutput('stderr');
 process.on('exit', flush);
+// Before a request leaves, so that the log of a function that is killed during the request is complete.
+for (const channel of ['http.client.request.start', 'undici:client:sendHeaders']) subscribe(channel, flush);
 
 try {
   const handler = await loadHandler();
@@ -87,9 +90,9 @@ function captureOutput(stream: 'stdout' | 'stderr'): void {
     callback?: (error?: Error | null) => void,
   ): boolean => {
     const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');
-    // Lines written together share one message, because each message wakes the runner. A microtask sends them before
-    // the function's next request, so the log of a function that is killed during the request is complete.
-    if (output.length === 0) queueMicrotask(flush);
+    // Lines wait for the next message or the next request, but not longer than a turn of the event loop: each message
+    // wakes the runner.
+    if (output.length === 0) setImmediate(flush);
     output.push({ stream, text });
     const done = typeof encoding === 'function' ? encoding : callback;
     if (done !== undefined) queueMicrotask(() => done());
