@@ -21,6 +21,7 @@ interface Answer {
 export function serveStatements(server: Server): void {
   const handle = server.listeners('request')[0] as Handler;
   server.removeAllListeners('request');
+  const known: KnownKeys = new Map();
   server.on('request', (request, response) => {
     if (request.headers['x-amz-target'] !== 'DynamoDB_20120810.BatchExecuteStatement') {
       handle(request, response);
@@ -30,7 +31,7 @@ export function serveStatements(server: Server): void {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      execute(call, Buffer.concat(chunks).toString('utf8')).then(
+      execute(call, known, Buffer.concat(chunks).toString('utf8')).then(
         ({ status, body }) => {
           const answer = JSON.stringify(body);
           response.writeHead(status, {
@@ -72,12 +73,17 @@ function callDynalite(
   });
 }
 
+/** Names of the key attributes by table: the runner never changes a table after it has created it. */
+type KnownKeys = Map<string, readonly string[]>;
+
 /** Execute a batch of statements, each as its own call. */
-async function execute(call: CallDynalite, text: string): Promise<Answer> {
+async function execute(call: CallDynalite, known: KnownKeys, text: string): Promise<Answer> {
   const statements = readStatements(text);
   if (typeof statements === 'string') return invalid(statements);
   const tables = [...new Set(statements.map(({ statement }) => statement.table))];
-  const keys = new Map(await Promise.all(tables.map(async (table) => [table, await keyOf(call, table)] as const)));
+  const keys = new Map(
+    await Promise.all(tables.map(async (table) => [table, await keyOf(call, known, table)] as const)),
+  );
   const calls = statements.map((one) => toCall(one, keys.get(one.statement.table)));
   const names = calls.flatMap((one) =>
     one === undefined ? [] : JSON.stringify([one.table, ...Object.entries(one.key)]),
@@ -90,11 +96,15 @@ async function execute(call: CallDynalite, text: string): Promise<Answer> {
 }
 
 /** Names of a table's key attributes. */
-async function keyOf(call: CallDynalite, table: string): Promise<readonly string[] | undefined> {
+async function keyOf(call: CallDynalite, known: KnownKeys, table: string): Promise<readonly string[] | undefined> {
+  const found = known.get(table);
+  if (found !== undefined) return found;
   const { status, body } = await call('DescribeTable', { TableName: table });
   if (status !== 200) return undefined;
   const { KeySchema } = body['Table'] as { readonly KeySchema: readonly { readonly AttributeName: string }[] };
-  return KeySchema.map(({ AttributeName }) => AttributeName);
+  const key = KeySchema.map(({ AttributeName }) => AttributeName);
+  known.set(table, key);
+  return key;
 }
 
 async function carryOut(call: CallDynalite, { table, operation, input }: StatementCall): Promise<object> {

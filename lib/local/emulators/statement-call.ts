@@ -48,11 +48,8 @@ export function toCall(
       table,
       key: pick(item, key),
       operation: 'PutItem',
-      input: {
-        Item: item,
-        ConditionExpression: 'attribute_not_exists(#key)',
-        ExpressionAttributeNames: { '#key': partition },
-      },
+      // Not a condition expression, which dynalite would parse anew each time.
+      input: { Item: item, Expected: { [partition]: { Exists: false } } },
     };
   }
   const { set, removed, conditions } = statement;
