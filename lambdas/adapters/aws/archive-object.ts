@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
-import { deflateRaw, gunzip, gzip, inflateRawSync } from 'node:zlib';
+import { deflateRaw, deflateRawSync, gunzip, gzip, gzipSync, inflateRawSync } from 'node:zlib';
 import { EngineError } from '../../contracts/engine-error.ts';
 import type { RawMessage } from '../../contracts/messages.ts';
 import type { ArchivableRequest, ArchivedPart, ArchiveOwner } from '../../ports/events/raw-archive.ts';
@@ -34,8 +34,12 @@ interface Part {
   readonly requests?: readonly RawMessage[];
 }
 
-const deflateText = promisify<string, Buffer>(deflateRaw);
-const gzipText = promisify<string, Buffer>(gzip);
+/** Characters that are compressed at once: another thread costs more than it saves. */
+const maxSyncChars = 64 * 1024;
+const deflateLong = promisify<string, Buffer>(deflateRaw);
+const gzipLong = promisify<string, Buffer>(gzip);
+const deflateText = async (text: string) => (text.length > maxSyncChars ? deflateLong(text) : deflateRawSync(text));
+const gzipText = async (text: string) => (text.length > maxSyncChars ? gzipLong(text) : gzipSync(text));
 const gunzipBytes = promisify<Buffer, Buffer>(gunzip);
 
 export async function writeArchiveObject(requests: readonly ArchivableRequest[]): Promise<Buffer> {
