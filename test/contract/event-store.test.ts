@@ -137,6 +137,15 @@ describe.each(implementations)('event writer on %s', (_, open) => {
     expect(await events.locate('evt_1')).toEqual({ tenant: 'acme', sequence: 9, owner: 'raw_2' });
   });
 
+  test('claims the ids that are free, in one request, and leaves the claims that exist', async () => {
+    const { events } = await open();
+    const first = await events.claim(aClaim());
+    const pointers = [aClaim({ owner: 'raw_2', sequence: 2 }), aClaim({ id: 'evt_2', owner: 'raw_2', sequence: 3 })];
+    expect(await events.point(pointers)).toEqual(new Set(['evt_2']));
+    expect(await events.findClaim('evt_1')).toEqual(first);
+    expect(await events.locate('evt_2')).toEqual({ tenant: 'acme', sequence: 3, owner: 'raw_2' });
+  });
+
   test('moves a claim that is unchanged since it was read', async () => {
     const { events } = await open();
     const from = await events.claim(aClaim());

@@ -18,6 +18,14 @@ test('an event costs no more AWS requests than its budget, in batches of 10, inc
   expect(requestsPerEvent(cost)).toBeLessThanOrEqual(budgets.requestsPerEvent);
 });
 
+test('a record state and the pointer of its event are one request', async () => {
+  const { stages } = await way.run({ events: 5, bodyBytes: 1_024, batches: { normalize: 1, deliver: 1 } });
+  expect(stages.normalize.requests).toMatchObject({
+    'dynamodb:BatchExecuteStatement': 5,
+    'dynamodb:BatchWriteItem': 5,
+  });
+});
+
 test('deliver reads the data of a batch with one request', async () => {
   const { stages } = await way.run({ events: 20, bodyBytes: 1_024, batches: { normalize: 10, deliver: 1 } });
   expect(stages.deliver.requests['dynamodb:BatchGetItem']).toBe(stages.deliver.invocations);

@@ -233,6 +233,7 @@ function runOf(
       return call(() => store.claim(wanted));
     },
     findClaim: (...args) => call(() => store.findClaim(...args)),
+    point: (...args) => call(() => store.point(...args)),
     moveClaim: (...args) => call(() => store.moveClaim(...args)),
     getMany: (...args) => call(() => store.getMany(...args)),
     async writeRows(rows, untilMs) {

@@ -74,6 +74,11 @@ export function createInMemoryEvents(
       claims.set(to.id, wanted);
       return true;
     },
+    async point(pointers) {
+      const free = pointers.filter(({ id }) => live(claims.get(id)) === undefined);
+      for (const pointer of free) claims.set(pointer.id, await expiring(pointer, limits.minClaimDays));
+      return new Set(free.map(({ id }) => id));
+    },
     async writeRows(written, untilMs = Number.POSITIVE_INFINITY, pointers = []) {
       if (clock.nowMs() >= untilMs)
         throw new EngineError('storage-unavailable', 'rows were not taken in time', { retryable: true });

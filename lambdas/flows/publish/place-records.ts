@@ -3,6 +3,7 @@ import { canonicalJson } from '../../engine/records/canonical-json.ts';
 import type { Decision } from '../../engine/records/decide-observation.ts';
 import type { Fold, FoldedEvent } from '../../engine/records/fold-observations.ts';
 import type { RecordState } from '../../engine/records/record-state.ts';
+import type { EventClaim } from '../../ports/events/event-store.ts';
 import { forEachAtMost } from '../concurrency/for-each-at-most.ts';
 import { planRecords, type RecordPlan } from './plan-records.ts';
 import type { Placed } from './publication.ts';
@@ -75,19 +76,24 @@ async function placeRound(run: TenantRun, { plans, numbers }: Round, placed: Pla
     const { group } = plan;
     const own = numbers[index] ?? [];
     const fold = plan.foldWith(own, run.numbers.takenAtMs);
-    try {
-      if (fold.next !== undefined && !(await writeState(run, plan, fold.next))) {
-        run.numbers.giveBack(own);
-        left.push(group);
-        return;
-      }
-    } catch (error) {
+    // One request writes the state and the pointers. Where the state is not written, they point to nothing: a pointer
+    // is a claim of its input, which is decided again.
+    const [writing, pointed] = await Promise.all([
+      fold.next === undefined ? true : writeState(run, plan, fold.next).catch((error: unknown) => ({ error })),
+      fold.next === undefined ? new Set<string>() : point(run, plan, fold),
+    ]);
+    if (writing === false) {
+      run.numbers.giveBack(own);
+      left.push(group);
+      return;
+    }
+    if (writing !== true) {
       // The state may name these numbers, so they are not sealed: a retry finds out.
-      failGroups(run, [group], () => error);
+      failGroups(run, [group], () => writing.error);
       return;
     }
     settle(run, plan, fold);
-    placed.push(...(await placeEvents(run, plan, fold)), ...placedBefore(plan, fold));
+    placed.push(...(await placeEvents(run, plan, fold, pointed)), ...placedBefore(plan, fold));
     const undecided = undecidedOf(plan, fold);
     if (undecided.candidates.length > 0) left.push(undecided);
   });
@@ -111,15 +117,42 @@ function settle({ publications }: TenantRun, { group }: RecordPlan, { decisions 
   }
 }
 
-/** The rows of new events. One whose data cannot be stored fails alone: its input resumes the change. */
-async function placeEvents(run: TenantRun, { group }: RecordPlan, { events }: Fold): Promise<readonly Placed[]> {
+function pointerTo({ tenant }: TenantRun, { change }: FoldedEvent): EventClaim {
+  const { event: id, owner, sequence, takenAtMs } = change;
+  return { id, owner, tenant, sequence, claimedAtMs: takenAtMs };
+}
+
+/** @returns Ids of the events that have their pointers; the others get them with their rows. */
+async function point(run: TenantRun, { group }: RecordPlan, { events }: Fold): Promise<ReadonlySet<string>> {
+  const free = events.flatMap((event) => {
+    const candidate = group.candidates[event.place];
+    // What this run has claimed is there already.
+    return candidate === undefined || run.claims.has(candidate) ? [] : { candidate, pointer: pointerTo(run, event) };
+  });
+  const pointed = await run.ports.events.point(free.map(({ pointer }) => pointer));
+  for (const { candidate, pointer } of free) if (pointed.has(pointer.id)) run.claims.set(candidate, pointer);
+  return pointed;
+}
+
+/**
+ * The rows of new events. One whose data cannot be stored fails alone: its input resumes the change.
+ *
+ * @param pointed - Ids that have their pointers.
+ */
+async function placeEvents(
+  run: TenantRun,
+  { group }: RecordPlan,
+  { events }: Fold,
+  pointed: ReadonlySet<string>,
+): Promise<readonly Placed[]> {
   const placed = await Promise.all(
-    events.map(async ({ place, change, prior }: FoldedEvent): Promise<Placed | undefined> => {
+    events.map(async (folded: FoldedEvent): Promise<Placed | undefined> => {
+      const { place, change, prior } = folded;
       const candidate = group.candidates[place];
       if (candidate === undefined) return undefined;
-      const { owner, sequence, takenAtMs } = change;
+      const { sequence } = change;
       const event = { ...candidate.event, id: change.event, type: change.type };
-      const pointer = { id: event.id, owner, tenant: run.tenant, sequence, claimedAtMs: takenAtMs };
+      const pointer = pointed.has(event.id) ? undefined : pointerTo(run, folded);
       try {
         const row = await toEventRow(run.ports, run.policy, { event, hops: candidate.hops }, sequence, prior);
         return { candidate, event, row, stored: false, pointer };

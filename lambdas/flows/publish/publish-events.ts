@@ -23,14 +23,15 @@ import { orFail, type TenantRun } from './tenant-run.ts';
  *
  *   1. read the states, decide           crash: nothing
  *   2. take a block of the sequence      crash: a gap; readers wait for it while it may be filled
- *   3. write each state on condition;    crash: its own change in the state, or its own claim, without a row: it waits
- *      claim the ids of facts            until the earlier run is certainly dead, then takes a new number. Where a
- *                                        later change was written meanwhile, it is stale
- *   4. store payload, pointer, then row  crash: as after 3
+ *   3. write each state on condition,    crash: its own change in the state, or its own claim, without a row: it waits
+ *      and its events' pointers; claim   until the earlier run is certainly dead, then takes a new number. Where a
+ *      the ids of facts                  later change was written meanwhile, it is stale
+ *   4. store payload, then row           crash: as after 3
  *   5. queue the deliveries              crash: the row: it queues again, with the same ids
  *
  * A change or an id that another owner has is no event: that owner's input is durable until it is published, so
- * dropping this one loses nothing. An owner that fails for the last time abandons what it began: its input goes to a
+ * dropping this one loses nothing. A pointer is such a claim, by which an event is found by its id; one that exists
+ * already is replaced before the row is written. An owner that fails for the last time abandons what it began: its input goes to a
  * dead-letter queue, and a provider that sends the event again must not be dropped in its favour. Numbers that remain
  * are sealed at once, in the same write, so that no reader waits for them.
  *

@@ -61,6 +61,13 @@ export interface EventWriter {
   /** Replace a claim if it is still equal to `from`. @returns Whether it was replaced. */
   moveClaim(from: EventClaim, to: EventClaim): Promise<boolean>;
   /**
+   * Claim the ids of events that states of records name, where no claim exists: then they need no write of their own
+   * later. Never rejects.
+   *
+   * @returns The ids that were claimed. What became of the others is not known.
+   */
+  point(pointers: readonly EventClaim[]): Promise<ReadonlySet<string>>;
+  /**
    * Write rows whose places belong to the caller alone. Writing the same row again changes nothing.
    *
    * @param untilMs - Epoch milliseconds after which nothing is written. @default as long as it takes

@@ -3,7 +3,8 @@ import { limits } from '../../../lambdas/contracts/limits.ts';
 import type { DeliveryJob } from '../../../lambdas/contracts/messages.ts';
 import type { Candidate, RecordInput } from '../../../lambdas/flows/publish/publication.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
-import type { EventRow } from '../../../lambdas/ports/events/event-store.ts';
+import type { EventRow, EventWriter } from '../../../lambdas/ports/events/event-store.ts';
+import type { RecordStates } from '../../../lambdas/ports/events/record-states.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
 import { anEvent, aSubscription } from '../../fakes/samples.ts';
 
@@ -87,6 +88,63 @@ test('deliveries of a change that was given up are queued by the first input tha
   expect(await publishOne(engine, read('run_2'))).toBe('unchanged');
   expect(await publishOne(engine, read('run_3'))).toBe('unchanged');
   expect(jobsOf(engine)).toHaveLength(1);
+});
+
+describe('an event of a record is found by its id', () => {
+  const expectFound = async (engine: FakeEngine, owner: string) => {
+    const [row] = await eventsOf(engine);
+    expect(await engine.events.locate(row?.id ?? '')).toEqual({ tenant: 'acme', sequence: row?.sequence, owner });
+  };
+
+  test('by the pointer that was written with its state, and not again with its row', async () => {
+    const engine = createFakeEngine();
+    const writeRows: EventWriter['writeRows'] = async (rows, untilMs, pointers) => {
+      expect(pointers).toEqual([]);
+      return engine.events.writeRows(rows, untilMs, pointers);
+    };
+    const ports = withEvents(engine, { writeRows });
+    expect(await publishOne(engine, candidate('raw_1', { version: '5' }), ports)).toBe('published');
+    await expectFound(engine, 'raw_1');
+  });
+
+  test('where its name was claimed before, for want of a version', async () => {
+    const engine = createFakeEngine();
+    expect(await publishOne(engine, candidate('raw_1'))).toBe('published');
+    await expectFound(engine, 'raw_1');
+  });
+
+  test('where its pointer could not be written with its state', async () => {
+    const engine = createFakeEngine();
+    const ports = withEvents(engine, { point: async () => new Set() });
+    expect(await publishOne(engine, candidate('raw_1', { version: '5' }), ports)).toBe('published');
+    await expectFound(engine, 'raw_1');
+  });
+
+  test('where an earlier run of its input has left a pointer to a number without an event', async () => {
+    const engine = createFakeEngine();
+    const first = candidate('raw_1', { version: '5' });
+    expect(await publishOne(engine, first, withEvents(engine, { writeRows: refused }))).toBe('failed');
+    engine.clock.advance(limits.sequenceHoleLifetimeMs + 1);
+    expect(await publishOne(engine, { ...first, isRetry: true })).toBe('published');
+    await expectFound(engine, 'raw_1');
+  });
+
+  test('where another writer came first, and the event has a later number', async () => {
+    const engine = createFakeEngine();
+    await engine.events.takeSequences('acme', 1);
+    let isFirst = true;
+    const write: RecordStates['write'] = async (key, before, next) => {
+      if (!isFirst) return engine.publishPorts.records.write(key, before, next);
+      isFirst = false;
+      await publishOne(engine, candidate('raw_2', { version: '5' }, { data: { id: '1', name: 'b' } }));
+      return false;
+    };
+    const ports = { ...engine.publishPorts, records: { ...engine.publishPorts.records, write } };
+    expect(await publishOne(engine, candidate('raw_1', { version: '6' }), ports)).toBe('published');
+    const rows = await eventsOf(engine);
+    expect(rows.map(({ sequence }) => sequence)).toEqual([3, 4]);
+    for (const { id, sequence } of rows) expect(await engine.events.locate(id)).toMatchObject({ sequence });
+  });
 });
 
 describe('event ids', () => {

@@ -376,6 +376,7 @@ function createWriter(chance: Chance, ports: PublishPorts, turn: () => Promise<v
     };
   const { events, records } = ports;
   const writeSome = wrap((...args: Parameters<typeof events.writeRows>) => events.writeRows(...args));
+  const pointSome = wrap((pointers: readonly EventClaim[]) => events.point(pointers));
   const wrapped: PublishPorts = {
     ...ports,
     events: {
@@ -383,6 +384,7 @@ function createWriter(chance: Chance, ports: PublishPorts, turn: () => Promise<v
       claim: wrap((claim: EventClaim) => events.claim(claim)),
       findClaim: wrap((id: string) => events.findClaim(id)),
       moveClaim: wrap((from: EventClaim, to: EventClaim) => events.moveClaim(from, to)),
+      point: async (pointers) => pointSome(pointers).catch(() => new Set()),
       // As in DynamoDB: pointers first, and a batch of rows may be written in part.
       async writeRows(rows, untilMs, pointers) {
         const half = Math.ceil(rows.length / 2);

@@ -13,6 +13,7 @@ export interface EventClaims {
   readonly claim: EventWriter['claim'];
   readonly find: EventWriter['findClaim'];
   readonly move: EventWriter['moveClaim'];
+  readonly point: EventWriter['point'];
   /** Write claims over those that exist. */
   put(claims: readonly EventClaim[], signal: AbortSignal | undefined): Promise<void>;
 }
@@ -57,6 +58,16 @@ export function createEventClaims(client: DynamoDBClient, table: string, options
         ExpressionAttributeValues: toItem({ ':owner': from.owner, ':sequence': from.sequence }),
       });
       return putOnCondition(client, put);
+    },
+
+    async point(pointers) {
+      try {
+        const insertions = await insertRows(client, table, await Promise.all(pointers.map(toRow)));
+        return new Set(pointers.flatMap(({ id }, index) => (insertions[index] === 'inserted' ? id : [])));
+      } catch {
+        // The tenant's retention could not be read.
+        return new Set();
+      }
     },
 
     async put(claims, signal) {

@@ -34,6 +34,7 @@ export function createDynamoEventWriter(
     claim: claims.claim,
     findClaim: claims.find,
     moveClaim: claims.move,
+    point: claims.point,
     takeSequences: (tenant, count) => takeSequences(client, tables.events, tenant, count),
     async writeRows(rows, untilMs, pointers = []) {
       const expiryOf = await expiriesOf(rows.map(({ tenant }) => tenant));

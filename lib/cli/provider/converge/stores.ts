@@ -99,6 +99,8 @@ export function createEvents(): PublishedEvents {
       if (isOwn) claims.set(to.id, to);
       return isOwn;
     },
+    // Pointers come with the rows.
+    point: async () => new Set(),
     async writeRows(written, _, pointers = []) {
       for (const pointer of pointers) claims.set(pointer.id, pointer);
       for (const row of written) if (!('sealed' in row)) rows.set(row.sequence, row);
