@@ -6,7 +6,7 @@ import { type Figure, figure, reachesBudget, type Section, withinBudget } from '
 /** Posts to an endpoint at a time, as subscriptions have it by default. */
 const concurrency = 10;
 const bodyBytes = 1_024;
-const warmUpEvents = 1_500;
+const warmUpEvents = 6_000;
 const evenSeconds = 10;
 
 interface Measured {

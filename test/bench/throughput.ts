@@ -18,7 +18,7 @@ const cases: readonly Case[] = [
   { title: '1 KB, 100 subscriptions', bodyBytes: 1_024, subscriptions: 100, events: 40 },
   { title: '64 KB, 100 subscriptions', bodyBytes: 65_536, subscriptions: 100, events: 10 },
 ];
-const warmUpEvents = 1_500;
+const warmUpEvents = 6_000;
 
 /**
  * From provider to subscriber through the local engine, emulators included. At saturation, enough events are in flight
