@@ -10,7 +10,7 @@ interface ClientConfig {
 }
 
 /**
- * Names the caller, and signs nothing: emulators check no signature, and the poller makes four requests of the fifteen
+ * Names the caller, and signs nothing: emulators check no signature, and the poller makes four of the fourteen requests
  * that an event takes.
  */
 function namingSigner(accessKeyId: string): Extract<SQSClientConfig['signer'], { sign: unknown }> {
