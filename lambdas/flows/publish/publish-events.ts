@@ -30,10 +30,10 @@ import { orFail, type TenantRun } from './tenant-run.ts';
  *   5. queue the deliveries              crash: the row: it queues again, with the same ids
  *
  * A change or an id that another owner has is no event: that owner's input is durable until it is published, so
- * dropping this one loses nothing. A pointer is such a claim, by which an event is found by its id; one that exists
- * already is replaced before the row is written. An owner that fails for the last time abandons what it began: its input goes to a
- * dead-letter queue, and a provider that sends the event again must not be dropped in its favour. Numbers that remain
- * are sealed at once, in the same write, so that no reader waits for them.
+ * dropping this one loses nothing. A pointer, by which an event is found by its id, is such a claim; one that exists
+ * already is replaced before the row is written. An owner that fails for the last time abandons what it began: its input
+ * goes to a dead-letter queue, and a provider that sends the event again must not be dropped in its favour. Numbers that
+ * remain are sealed at once, in the same write, so that no reader waits for them.
  *
  * No run writes at a number when a reader may have passed it: `limits.sequenceHoleLifetimeMs` has the timeline. A run
  * that is slow from 2 to 4 writes nothing; its changes and claims stand, so its input fails until they are as old as a
