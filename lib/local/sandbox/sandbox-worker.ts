@@ -26,8 +26,8 @@ shiftDate(data.clockOffsetMs);
 captureOutput('stdout');
 captureOutput('stderr');
 process.on('exit', flush);
-// Before a request leaves, so that the log of a function that is killed during the request is complete.
-for (const channel of ['http.client.request.start', 'undici:client:sendHeaders']) subscribe(channel, flush);
+// Before an AWS request leaves, so that the log of a function that is killed during the request is complete.
+subscribe('http.client.request.created', flush);
 
 try {
   const handler = await loadHandler();
@@ -90,7 +90,7 @@ function captureOutput(stream: 'stdout' | 'stderr'): void {
     callback?: (error?: Error | null) => void,
   ): boolean => {
     const text = typeof chunk === 'string' ? chunk : Buffer.from(chunk).toString('utf8');
-    // Lines wait for the next message or the next request, but not longer than a turn of the event loop: each message
+    // Lines wait for the next message or the next AWS request, but not longer than a turn of the event loop: each message
     // wakes the runner.
     if (output.length === 0) setImmediate(flush);
     output.push({ stream, text });
