@@ -137,7 +137,7 @@ describe.each(implementations)('event writer on %s', (_, open) => {
     expect(await events.locate('evt_1')).toEqual({ tenant: 'acme', sequence: 9, owner: 'raw_2' });
   });
 
-  test('claims the ids that are free, in one request, and leaves the claims that exist', async () => {
+  test('claims the ids that are free, and leaves the claims that exist', async () => {
     const { events } = await open();
     const first = await events.claim(aClaim());
     const pointers = [aClaim({ owner: 'raw_2', sequence: 2 }), aClaim({ id: 'evt_2', owner: 'raw_2', sequence: 3 })];

@@ -1,12 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import { limits } from '../../../lambdas/contracts/limits.ts';
 import type { DeliveryJob } from '../../../lambdas/contracts/messages.ts';
+import { findEventRow } from '../../../lambdas/flows/feed/read-event.ts';
 import type { Candidate, RecordInput } from '../../../lambdas/flows/publish/publication.ts';
 import { publishEvents } from '../../../lambdas/flows/publish/publish-events.ts';
-import type { EventRow, EventWriter } from '../../../lambdas/ports/events/event-store.ts';
+import type { EventClaim, EventRow, EventWriter } from '../../../lambdas/ports/events/event-store.ts';
 import type { RecordStates } from '../../../lambdas/ports/events/record-states.ts';
 import { createFakeEngine, type FakeEngine } from '../../fakes/fake-engine.ts';
-import { anEvent, aSubscription } from '../../fakes/samples.ts';
+import { anEvent, anEventRow, aSubscription } from '../../fakes/samples.ts';
 
 const integers = { versionKind: 'integer', volatile: [] } as const;
 
@@ -96,6 +97,21 @@ describe('an event of a record is found by its id', () => {
     expect(await engine.events.locate(row?.id ?? '')).toEqual({ tenant: 'acme', sequence: row?.sequence, owner });
   };
 
+  /** Before the first state is written, another input writes that of this version. */
+  const overtakenBy = (engine: FakeEngine, version: string): RecordStates => {
+    const { records } = engine.publishPorts;
+    let isFirst = true;
+    return {
+      ...records,
+      async write(key, before, next) {
+        if (!isFirst) return records.write(key, before, next);
+        isFirst = false;
+        await publishOne(engine, candidate('raw_2', { version }, { data: { id: '1', name: 'b' } }));
+        return false;
+      },
+    };
+  };
+
   test('by the pointer that was written with its state, and not again with its row', async () => {
     const engine = createFakeEngine();
     const writeRows: EventWriter['writeRows'] = async (rows, untilMs, pointers) => {
@@ -132,18 +148,26 @@ describe('an event of a record is found by its id', () => {
   test('where another writer came first, and the event has a later number', async () => {
     const engine = createFakeEngine();
     await engine.events.takeSequences('acme', 1);
-    let isFirst = true;
-    const write: RecordStates['write'] = async (key, before, next) => {
-      if (!isFirst) return engine.publishPorts.records.write(key, before, next);
-      isFirst = false;
-      await publishOne(engine, candidate('raw_2', { version: '5' }, { data: { id: '1', name: 'b' } }));
-      return false;
-    };
-    const ports = { ...engine.publishPorts, records: { ...engine.publishPorts.records, write } };
+    const ports = { ...engine.publishPorts, records: overtakenBy(engine, '5') };
     expect(await publishOne(engine, candidate('raw_1', { version: '6' }), ports)).toBe('published');
     const rows = await eventsOf(engine);
     expect(rows.map(({ sequence }) => sequence)).toEqual([3, 4]);
     for (const { id, sequence } of rows) expect(await engine.events.locate(id)).toMatchObject({ sequence });
+  });
+
+  test('but not by the pointer of an input that turned out to be stale, although its number has another event', async () => {
+    const engine = createFakeEngine();
+    const pointers: EventClaim[] = [];
+    const point: EventWriter['point'] = async (claims) => {
+      pointers.push(...claims);
+      return engine.events.point(claims);
+    };
+    const ports = { ...withEvents(engine, { point }), records: overtakenBy(engine, '9') };
+    expect(await publishOne(engine, candidate('raw_1', { version: '5' }), ports)).toBe('stale');
+    const [left] = pointers;
+    await engine.events.writeRows([{ ...anEventRow(left?.sequence ?? 0, { id: 'evt_other' }), writtenAtMs: 1 }]);
+    expect(await engine.events.locate(left?.id ?? '')).toMatchObject({ sequence: left?.sequence });
+    expect(await findEventRow({ events: engine.events, locator: engine.events }, left?.id ?? '')).toBeUndefined();
   });
 });
 
