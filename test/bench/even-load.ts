@@ -1,4 +1,4 @@
-import { type LoadedEngine, type LoadedTenant, startLoadedEngine } from './load/loaded-engine.ts';
+import { type LoadedEngine, type LoadedTenant, startLoadedEngine, warmUpEvents } from './load/loaded-engine.ts';
 import { cpuBetween, readTreeUse } from './load/process-tree.ts';
 import type { Hanging, TrafficResult } from './load/protocol.ts';
 import { type Figure, figure, reachesBudget, type Section, withinBudget } from './section.ts';
@@ -6,7 +6,6 @@ import { type Figure, figure, reachesBudget, type Section, withinBudget } from '
 /** Posts to an endpoint at a time, as subscriptions have it by default. */
 const concurrency = 10;
 const bodyBytes = 1_024;
-const warmUpEvents = 6_000;
 const evenSeconds = 10;
 
 interface Measured {

@@ -1,5 +1,5 @@
 import { budgets } from './budgets.ts';
-import { type LoadedTenant, startLoadedEngine } from './load/loaded-engine.ts';
+import { type LoadedTenant, startLoadedEngine, warmUpEvents } from './load/loaded-engine.ts';
 import type { TrafficResult } from './load/protocol.ts';
 import { type Figure, figure, reachesBudget, type Section } from './section.ts';
 
@@ -18,7 +18,6 @@ const cases: readonly Case[] = [
   { title: '1 KB, 100 subscriptions', bodyBytes: 1_024, subscriptions: 100, events: 40 },
   { title: '64 KB, 100 subscriptions', bodyBytes: 65_536, subscriptions: 100, events: 10 },
 ];
-const warmUpEvents = 6_000;
 
 /**
  * From provider to subscriber through the local engine, emulators included. At saturation, enough events are in flight

@@ -27,6 +27,8 @@ export interface LoadedEngine {
 /** The secret of each account's provider. */
 export const loadedSecret = 's3cret';
 const defaultConcurrency = 50;
+/** Events after which V8 has compiled most of the code; the same load runs up to a quarter faster then. */
+export const warmUpEvents = 6_000;
 
 /** The local engine, with an administrator's key. */
 export async function startSeededEngine(): Promise<LocalEngine> {
