@@ -28,9 +28,9 @@ const longPollSeconds = 20;
 const maxReceived = 10;
 const retryAfterProblemMs = 500;
 /**
- * Time between two receives while messages arrive faster than one for each batch. Every batch pays for its own requests
- * and for waking each process that serves them: at once, cores that are half idle would make batches of two, and be busy
- * with them. A message that comes alone never waits.
+ * Time between two receives after a batch of several messages that was not full. Every batch pays for its own requests,
+ * and for waking each process that serves them. Without this pause, half of the load makes batches of two, and keeps the
+ * cores as busy as all of it. A message after a batch of one, or after a quiet moment, does not wait.
  */
 const gatheringMs = 40;
 
@@ -48,8 +48,8 @@ interface RunningSource extends QueueSourceOptions {
  * stay invisible until their visibility timeout ends.
  *
  * One receive is open at a time, and only while an invocation could start immediately: a received message never waits,
- * and messages that wait in the queue meanwhile fill the next batch. Lambda has five pollers instead, and cores enough
- * for small batches: on AWS the batching window of the event source decides alone.
+ * and messages that wait in the queue meanwhile fill the next batch. Lambda has five pollers instead, and many cores; how
+ * long it gathers is the batching window of the event source alone.
  */
 export function startQueueSource(options: QueueSourceOptions): QueueSource {
   const state: RunningSource = { ...options, stopping: new AbortController(), running: new Set(), gathering: 0 };
