@@ -21,5 +21,13 @@ export function Difference({ before, after }: { readonly before: unknown; readon
 }
 
 function asObject(value: unknown): Record<string, unknown> {
-  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+  if (typeof value !== 'object' || value === null) return {};
+  return JSON.parse(JSON.stringify(value), withoutPrototype) as Record<string, unknown>;
+}
+
+/** microdiff looks a member up with `in`, which finds `toString` and others in every object that has a prototype. */
+function withoutPrototype(_: string, value: unknown): unknown {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? Object.assign(Object.create(null), value)
+    : value;
 }

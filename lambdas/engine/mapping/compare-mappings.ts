@@ -1,5 +1,5 @@
-import diff from 'microdiff';
 import type { UnsequencedEvent } from '../event/canonical-event.ts';
+import { jsonDifference } from './json-difference.ts';
 
 /** How one event of a candidate differs from that of the current definition. */
 export interface EventDifference {
@@ -65,7 +65,7 @@ function compareEvent(
   candidate: UnsequencedEvent | undefined,
 ): EventDifference | undefined {
   const { resource, record_id } = (current ?? candidate) as UnsequencedEvent;
-  const found = diff(comparable(current), comparable(candidate));
+  const found = jsonDifference(comparable(current), comparable(candidate));
   if (current !== undefined && candidate !== undefined && found.length === 0) return undefined;
   const differences = found.slice(0, maxMembers).map(
     (one): MemberDifference => ({

@@ -52,6 +52,17 @@ describe('two mappings of one input', () => {
     expect(first?.differences[0]?.current).toMatch(/^"x+…$/);
   });
 
+  test.each(['toString', 'constructor', '__proto__'])(
+    'differ by a member named like one of every object: %s',
+    (name) => {
+      const [named, bare] = [JSON.parse(`{"${name}": ""}`) as object, {}];
+      const compared = (one: object, other: object) =>
+        compareMappings([anEvent({ data: { one } })], [anEvent({ data: { one: other } })]).events[0]?.differences;
+      expect(compared(bare, named)).toEqual([{ path: `data.one.${name}`, candidate: '' }]);
+      expect(compared(named, bare)).toEqual([{ path: `data.one.${name}`, current: '' }]);
+    },
+  );
+
   test('differ exactly where their data differ, for any data', () => {
     const dataOf = fc.dictionary(fc.string(), fc.jsonValue()).map((data) => JSON.parse(JSON.stringify(data)));
     fc.assert(
