@@ -228,12 +228,13 @@ describe('a missing token', () => {
   });
 
   test('fails when the endpoint does not answer in time', async () => {
-    vi.spyOn(AbortSignal, 'timeout').mockImplementation((ms) => AbortSignal.abort(new Error(`${ms} ms are over`)));
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     try {
-      const { tokens, client } = await start();
+      const { endpoint, tokens, client } = await start(() => void vi.advanceTimersByTime(5_000));
       expect(told(await tokens.tokenFor(client))).toBe('token endpoint not reached: no answer within 5 s');
+      expect(endpoint.requests).toHaveLength(1);
     } finally {
-      vi.restoreAllMocks();
+      vi.useRealTimers();
     }
   });
 });

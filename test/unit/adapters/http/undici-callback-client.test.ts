@@ -82,6 +82,14 @@ describe('a callback', () => {
     expect(waitsOn).toHaveBeenCalledTimes(1);
   });
 
+  test('is answered after a provisional answer', async () => {
+    const endpoint = await startLoopbackEndpoint((response) => {
+      response.writeEarlyHints({ link: '</style.css>; rel=preload' });
+      response.writeHead(202).end('taken');
+    });
+    expect(await client.post(post(urlOf(endpoint)))).toMatchObject({ status: 202, response: 'taken' });
+  });
+
   test('does not follow a redirect, which is an answer and not a success (invariant 11)', async () => {
     const secret = await startLoopbackEndpoint((response) => response.end('secret'));
     for (const status of [301, 302, 303, 307, 308]) {
