@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { nextHop } from '../sources/lineage.ts';
 import type { FunctionModel } from '../template/function-model.ts';
+import { type BusyTime, createBusyTime } from './busy-time.ts';
 import { createJobQueue, type Job, type JobQueue } from './job-queue.ts';
 import type { MachineLoad } from './machine-load.ts';
 import type { FunctionError } from './protocol.ts';
@@ -51,17 +52,19 @@ export interface FunctionPool {
 
 /**
  * Growth of a pool. More threads than the cores have time for only share the cores, and each must warm up. So a pool
- * starts with one sandbox. It adds another, up to the number of cores, when a caller has waited this long for one while
- * cores were idle. Beyond that it adds one only for each invocation that takes longer than this: that one waits for
- * something else.
+ * starts with one sandbox. It adds another, up to the number of cores, when its sandboxes have been at work for most of
+ * this time although cores were idle. Beyond that it adds one only for each invocation that takes longer than this: that
+ * one waits for something else.
  */
 const longMs = 500;
+/** Share of the time that counts as most of it: a caller that meets a busy sandbox once in a while may wait for it. */
+const busyShare = 0.8;
 /** The same on busy cores, where an invocation may take long without waiting for something else. */
 const longWhereBusyMs = 2_500;
 
 /** State that the steps of one pool share. */
 interface PoolState {
-  readonly options: SandboxOptions;
+  readonly start: () => Sandbox;
   readonly machine: MachineLoad;
   readonly observer: InvocationObserver;
   readonly maxSandboxes: number;
@@ -72,6 +75,7 @@ interface PoolState {
   readonly freeWaiters: (() => void)[];
   /** When each running invocation began, by its sandbox; the oldest first. */
   readonly begunMs: Map<Sandbox, number>;
+  readonly busy: BusyTime;
   /** Sandboxes that still load their bundle; each will take a waiting job. */
   starting: number;
   growthTimer: NodeJS.Timeout | undefined;
@@ -83,16 +87,18 @@ interface PoolState {
 /**
  * @param sandboxLimit - Maximum of concurrent sandboxes, however long they wait.
  * @param machine - Whether the cores have time for more sandboxes.
+ * @param start - Starts a sandbox.
  */
 export function createFunctionPool(
   options: SandboxOptions,
   sandboxLimit: number,
   machine: MachineLoad,
   observer: InvocationObserver,
+  start = startSandbox,
 ): FunctionPool {
   const { model } = options;
   const pool: PoolState = {
-    options,
+    start: () => start(options),
     machine,
     observer,
     maxSandboxes: Math.min(sandboxLimit, model.reservedConcurrency ?? sandboxLimit),
@@ -102,6 +108,7 @@ export function createFunctionPool(
     counts: { succeeded: 0, error: 0, timeout: 0, crash: 0 },
     freeWaiters: [],
     begunMs: new Map(),
+    busy: createBusyTime(),
     starting: 0,
     growthTimer: undefined,
     affordable: 1,
@@ -149,7 +156,7 @@ function pump(pool: PoolState): void {
   while (demand(pool) > pool.starting && sandboxes.size < Math.min(maxSandboxes, pool.affordable + longRunning(pool)))
     void launchForJob(pool);
   if (demand(pool) > pool.starting && sandboxes.size < maxSandboxes)
-    pool.growthTimer ??= setTimeout(() => growLater(pool), longMs);
+    pool.growthTimer ??= setTimeout(growLater, longMs, pool, pool.busy.totalMs());
 }
 
 function demand({ jobs, freeWaiters }: PoolState): number {
@@ -161,16 +168,18 @@ function longRunning({ machine, begunMs }: PoolState): number {
   return [...begunMs.values()].filter((startedMs) => startedMs <= untilMs).length;
 }
 
-function growLater(pool: PoolState): void {
+function growLater(pool: PoolState, busyBeforeMs: number): void {
+  const { busy, sandboxes, machine } = pool;
   pool.growthTimer = undefined;
-  if (pool.affordable < availableParallelism() && !pool.machine.isBusy()) pool.affordable += 1;
+  const wereBusy = busy.totalMs() - busyBeforeMs >= busyShare * longMs * sandboxes.size;
+  if (pool.affordable < availableParallelism() && wereBusy && !machine.isBusy()) pool.affordable += 1;
   pump(pool);
 }
 
 async function launch(pool: PoolState): Promise<FunctionError | undefined> {
   const { sandboxes, idle } = pool;
   pool.starting++;
-  const sandbox = startSandbox(pool.options);
+  const sandbox = pool.start();
   sandboxes.add(sandbox);
   void sandbox.ended.then(() => {
     sandboxes.delete(sandbox);
@@ -195,8 +204,10 @@ async function launchForJob(pool: PoolState): Promise<void> {
 async function dispatch(pool: PoolState, sandbox: Sandbox, job: Job): Promise<void> {
   const begunMs = performance.now();
   pool.begunMs.set(sandbox, begunMs);
+  pool.busy.began();
   const outcome = await sandbox.invoke(job.event, job.traceHeader);
   pool.begunMs.delete(sandbox);
+  pool.busy.ended();
   if (outcome.kind === 'succeeded' || outcome.reason === 'error') pool.idle.push(sandbox);
   end(pool, job, outcome, begunMs);
   pump(pool);
