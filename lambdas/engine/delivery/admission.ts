@@ -65,10 +65,9 @@ export function admit(
   const leases = Object.fromEntries(
     Object.entries(before.leases).filter(([id, { untilMs }]) => untilMs > nowMs && id !== lease.id),
   );
-  const taken = Object.values(leases).reduce((sum, { slots }) => sum + slots, 0);
   const isProbe = before.circuit === 'open';
-  const concurrency = Math.floor(Math.min(limits.concurrency, before.bearsConcurrency ?? limits.concurrency));
-  const free = isProbe ? Math.min(1, concurrency - taken) : concurrency - taken;
+  const unleased = freeSlots({ ...before, leases }, limits, nowMs);
+  const free = isProbe ? Math.min(1, unleased) : unleased;
   if (free <= 0) {
     const untilMs = Math.min(...Object.values(leases).map((one) => one.untilMs));
     return { kind: 'blocked', by: 'concurrency', untilMs };
@@ -91,6 +90,12 @@ export function admit(
       ...(isProbe ? { probeAtMs: nowMs + probeMs } : {}),
     },
   };
+}
+
+/** Slots that no lease holds. Below 1 when the endpoint bears fewer posts than before. */
+export function freeSlots({ leases, bearsConcurrency }: EndpointState, limits: EndpointLimits, nowMs: number): number {
+  const held = Object.values(leases).reduce((sum, { slots, untilMs }) => sum + (untilMs > nowMs ? slots : 0), 0);
+  return Math.floor(Math.min(limits.concurrency, bearsConcurrency ?? limits.concurrency)) - held;
 }
 
 /** The token bucket holds the posts of one second. */

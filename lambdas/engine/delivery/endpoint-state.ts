@@ -25,7 +25,7 @@ export interface EndpointState {
    * of a fast endpoint for some seconds, over many runs.
    */
   readonly leases: Readonly<Record<string, Lease>>;
-  /** Set when a run found no free slot: until then, leases are given back after each run. */
+  /** Set when a run found no free slot: until then, function instances keep few slots, or none. */
   readonly crowded: Crowded | undefined;
   /** Set while a post has waited for its answer for long: one run waits for it, and no other begins a post. */
   readonly stall: Stall | undefined;
@@ -83,6 +83,8 @@ export interface Lease {
 export interface Crowded {
   readonly sinceMs: number;
   readonly untilMs: number;
+  /** Whether leases are given back after each run, because more instances post than there are slots. @default false */
+  readonly takesTurns?: boolean;
 }
 
 export interface Stall {

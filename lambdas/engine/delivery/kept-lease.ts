@@ -23,6 +23,8 @@ const usualLatencyMs = 300;
 
 /** How long an endpoint counts as crowded after a run found no free slot. */
 const crowdedMs = 10_000;
+/** The same once instances take turns: returning to kept leases sooner would only crowd it again. */
+const turnsMs = 30_000;
 /** The mark is written again when less of its time is left. */
 const crowdedRenewalMs = 5_000;
 
@@ -40,7 +42,7 @@ export function needsExactAccounts(state: EndpointState, limits: EndpointLimits,
     state.openings > 0 ||
     state.bearsConcurrency !== undefined ||
     state.answersSinceHalved !== undefined ||
-    (crowded !== undefined && crowded.untilMs > nowMs) ||
+    (isCrowded(state, nowMs) && crowded?.takesTurns === true) ||
     // A drain posts at the same time: a kept lease would take slots from it without using them.
     (drainer !== undefined && drainer.untilMs > nowMs) ||
     (latencyMs ?? usualLatencyMs) >= usualLatencyMs
@@ -82,15 +84,32 @@ export function countSuccesses(
   return { ...state, window: { ...window, succeeded: window.succeeded + succeeded - latest.length } };
 }
 
-/** Mark that a run found no free slot, so that others give theirs back. @returns Undefined when the mark stands. */
+/** Whether a run found no free slot a moment ago: instances keep no more slots than they need, and one is enough. */
+export function isCrowded({ crowded }: EndpointState, nowMs: number): boolean {
+  return crowded !== undefined && crowded.untilMs > nowMs;
+}
+
+/**
+ * Mark that a run found no free slot, so that others keep fewer. Where that does not help, because each keeps one or
+ * because it has not helped for as long as a kept lease lasts, instances take turns: they keep none.
+ *
+ * @returns Undefined when the mark stands.
+ */
 export function markCrowded(state: EndpointState, nowMs: number): EndpointState | undefined {
-  const { crowded } = state;
-  const isCrowded = crowded !== undefined && crowded.untilMs > nowMs;
-  if (isCrowded && crowded.untilMs > nowMs + crowdedRenewalMs) return undefined;
-  return { ...state, crowded: { sinceMs: isCrowded ? crowded.sinceMs : nowMs, untilMs: nowMs + crowdedMs } };
+  const { crowded, leases } = state;
+  const marked = isCrowded(state, nowMs) ? crowded : undefined;
+  const isOneEach = Object.values(leases).every(({ slots, untilMs }) => slots === 1 || untilMs <= nowMs);
+  const takesTurns = isOneEach || marked?.takesTurns === true || isUsedUp(state, nowMs);
+  if (marked !== undefined && marked.untilMs > nowMs + crowdedRenewalMs && (marked.takesTurns ?? false) === takesTurns)
+    return undefined;
+  const untilMs = nowMs + (takesTurns ? turnsMs : crowdedMs);
+  return {
+    ...state,
+    crowded: { sinceMs: marked?.sinceMs ?? nowMs, untilMs, ...(takesTurns ? { takesTurns } : {}) },
+  };
 }
 
 /** Whether slots are in use, rather than kept by instances that do not post: kept leases have ended by now. */
-export function isUsedUp({ crowded }: EndpointState, nowMs: number): boolean {
-  return crowded !== undefined && crowded.untilMs > nowMs && nowMs - crowded.sinceMs > keptMs;
+export function isUsedUp(state: EndpointState, nowMs: number): boolean {
+  return isCrowded(state, nowMs) && nowMs - (state.crowded?.sinceMs ?? nowMs) > keptMs;
 }

@@ -1,8 +1,9 @@
 import { limits } from '../../contracts/limits.ts';
-import { type Admission, admit, isFast } from '../../engine/delivery/admission.ts';
-import type { EndpointState } from '../../engine/delivery/endpoint-state.ts';
+import { type Admission, admit, freeSlots, isFast } from '../../engine/delivery/admission.ts';
+import type { EndpointLimits, EndpointState } from '../../engine/delivery/endpoint-state.ts';
 import {
   countSuccesses,
+  isCrowded,
   isUsedUp,
   keptMs,
   markCrowded,
@@ -20,6 +21,11 @@ const runLeaseMs = limits.deliverTimeoutSeconds * 1000;
 /** Retries while the slots of a fast endpoint are taken, and the pause before each. */
 const crowdedRetries = 20;
 const crowdedPauseMs = 40;
+
+/** The posts of a run may take this long in all: more slots would speed it up little, and other instances need them. */
+const roundMs = 50;
+/** A lease that is kept takes this share of the free slots, if it needs no more: so seven instances share ten slots. */
+const shareOfFree = 1 / 3;
 
 /** Posts that take longer than this together need a lease that lasts longer than a kept one. */
 const keptPostsMs = 1_500;
@@ -95,13 +101,31 @@ function holds(
     kept.slots <= own.concurrency &&
     !needsExactAccounts(known, own, nowMs) &&
     wanted <= postsWithin(known, kept.slots) &&
-    (wanted <= 2 * kept.slots || kept.slots >= slotsOfRun(own.concurrency))
+    (isCrowded(known, nowMs) ? !mayShrink(kept, known) : slotsNeeded(known, own, wanted) <= kept.slots)
   );
+}
+
+/** Whether a kept lease holds slots since before others found none. */
+function mayShrink({ slots, untilMs }: KeptLease, { crowded }: EndpointState): boolean {
+  return slots > 1 && untilMs - keptMs < (crowded?.sinceMs ?? 0);
 }
 
 /** Half of the slots, so that another run need not wait for this one. */
 function slotsOfRun(concurrency: number): number {
   return Math.max(1, Math.ceil(concurrency / 2));
+}
+
+/** Slots with which posts end in about `roundMs`: for a fast endpoint, one is enough for many. */
+function slotsNeeded({ latencyMs = 0 }: EndpointState, { concurrency }: EndpointLimits, wanted: number): number {
+  return Math.min(wanted, slotsOfRun(concurrency), Math.max(1, Math.ceil((wanted * latencyMs) / roundMs)));
+}
+
+/** Slots to keep: those that runs need, and more while many are free; fewer where others find none. */
+function slotsToKeep(state: EndpointState, own: EndpointLimits, wanted: number, nowMs: number): number {
+  const share = Math.floor(freeSlots(state, own, nowMs) * shareOfFree);
+  const needed = slotsNeeded(state, own, wanted);
+  if (isCrowded(state, nowMs)) return Math.max(1, Math.min(needed, share));
+  return Math.min(wanted, slotsOfRun(own.concurrency), Math.max(needed, share));
 }
 
 /** Posts that end while a kept lease lasts. */
@@ -129,7 +153,7 @@ async function takeLease(
   type Asked =
     | { readonly kind: 'refused' }
     | Crowded
-    | (Admitted & { readonly untilMs: number; readonly isExact: boolean });
+    | (Admitted & { readonly untilMs: number; readonly isExact: boolean; readonly needed: number });
   const { state: after, result } = await changeEndpoint<Asked>(ports, known, (current) => {
     const nowMs = ports.clock.nowMs();
     if (!isFast(current, policy, nowMs)) return { result: { kind: 'refused' } };
@@ -138,21 +162,22 @@ async function takeLease(
       needsExactAccounts(own, prepared.limits, nowMs) ||
       wanted > postsWithin(own, slotsOfRun(prepared.limits.concurrency));
     const durationMs = isExact ? runLeaseMs : keptMs;
-    const slots = Math.max(wanted, isExact ? 0 : (kept?.mostWanted ?? 0));
-    const maxSlots = Math.min(slotsOfRun(prepared.limits.concurrency), slots);
-    const admission = admit(own, prepared.limits, isExact ? wanted : slots, { id, durationMs, maxSlots }, nowMs);
+    const posts = isExact ? wanted : Math.max(wanted, kept?.mostWanted ?? 0);
+    const needed = slotsNeeded(own, prepared.limits, wanted);
+    const maxSlots = isExact ? needed : slotsToKeep(own, prepared.limits, posts, nowMs);
+    const admission = admit(own, prepared.limits, posts, { id, durationMs, maxSlots }, nowMs);
     if (admission.kind === 'admitted')
-      return { state: admission.state, result: { ...admission, untilMs: nowMs + durationMs, isExact } };
+      return { state: admission.state, result: { ...admission, untilMs: nowMs + durationMs, isExact, needed } };
     if (admission.by !== 'concurrency') return { result: { kind: 'refused' } };
     const result = { kind: 'crowded', isUsedUp: isUsedUp(own, nowMs) } as const;
     const marked = markCrowded(own, nowMs);
     return marked === undefined ? { result } : { state: marked, result };
   });
   if (result.kind !== 'admitted') return result;
-  const { untilMs, isExact, ...admitted } = result;
+  const { untilMs, isExact, needed, ...admitted } = result;
   const keptAfter = isExact ? undefined : newlyKept(id, admitted.slots, untilMs, wanted);
   const posts = Math.min(wanted, admitted.posts);
-  const isShort = isExact && admitted.slots < Math.min(wanted, slotsOfRun(prepared.limits.concurrency));
+  const isShort = isExact && admitted.slots < needed;
   const most = isShort ? Math.min(posts, admitted.slots * roundsOfFewSlots) : posts;
   return { kind: 'leased', lease: { ...admitted, posts, most, id, untilMs, kept: keptAfter, state: after } };
 }

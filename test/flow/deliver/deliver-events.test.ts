@@ -209,16 +209,19 @@ test('events are read in one eventually consistent request, at half the price', 
 });
 
 test.each([
-  { events: 1, concurrency: 1, most: 1 },
-  { events: 3, concurrency: 10, most: 3 },
+  { events: 1, concurrency: 1, latencyMs: 100, most: 1 },
+  { events: 3, concurrency: 10, latencyMs: 100, most: 3 },
   // A post that hangs must not block another run from the endpoint.
-  { events: 4, concurrency: 4, most: 2 },
-  { events: 5, concurrency: 5, most: 3 },
+  { events: 4, concurrency: 4, latencyMs: 100, most: 2 },
+  { events: 5, concurrency: 5, latencyMs: 100, most: 3 },
+  // Other runs need slots, too, and a fast endpoint needs few.
+  { events: 5, concurrency: 5, latencyMs: 5, most: 1 },
+  { events: 9, concurrency: 9, latencyMs: 5, most: 3 },
 ])(
-  '$events events for an endpoint with $concurrency slots are posted $most at a time',
-  async ({ events, concurrency, most }) => {
+  '$events events for an endpoint with $concurrency slots that takes $latencyMs ms are posted $most at a time',
+  async ({ events, concurrency, latencyMs, most }) => {
     const ids = Array.from({ length: events }, (_, index) => `evt_${index}`);
-    const counted = await deliverAndCount(await prepare([{ concurrency }], ids));
+    const counted = await deliverAndCount(await prepare([{ concurrency }], ids, { latencyMs }));
     expect(kindsOf(counted.outcomes)).toEqual(ids.map(() => 'delivered'));
     expect(counted.most).toBe(most);
   },

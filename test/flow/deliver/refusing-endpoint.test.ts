@@ -58,9 +58,9 @@ async function measure({ share, status = 503, latencyMs = 100 }: Refusals) {
         most = Math.max(most, underWay);
         await time.pause(latencyMs);
         underWay -= 1;
-        if (random.fraction() < share) return answered(status);
+        if (random.fraction() < share) return { ...answered(status), durationMs: latencyMs };
         if (engine.clock.nowMs() >= measuredFromMs) taken += 1;
-        return answered(204);
+        return { ...answered(204), durationMs: latencyMs };
       },
     },
   };

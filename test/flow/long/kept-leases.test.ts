@@ -93,27 +93,29 @@ describe('an instance keeps the lease of a fast endpoint', () => {
     expect(state.latencyMs).toBeLessThan(20);
   });
 
-  test('as large as its runs need it, at most half of the slots', async () => {
-    const engine = await fastEndpoint();
+  // Runs of 1, 2, 3, 10 and 1 events.
+  test.each([
+    [5, [1, 1, 1, 1, 1]],
+    [20, [1, 1, 3, 4, 4]],
+    [200, [1, 2, 3, 5, 5]],
+  ])('as large as its posts of %i ms need it to end soon, at most half of the slots', async (latencyMs, slots) => {
+    const engine = await fastEndpoint({ latencyMs });
+    engine.callbacks.answerWith(() => ({ ...answered(204), durationMs: latencyMs }));
     const instance = instanceOf(engine);
-    for (const [count, slots] of [
-      [1, 1],
-      [2, 1],
-      [3, 3],
-      [10, 5],
-      [1, 5],
-    ] as const) {
+    const held: number[] = [];
+    for (const count of [1, 2, 3, 10, 1]) {
       await publish(engine, count);
       await run(engine, instance);
-      expect(slotsOf(await stateOf(engine), engine.clock.nowMs())).toBe(slots);
+      held.push(slotsOf(await stateOf(engine), engine.clock.nowMs()));
     }
+    expect(held).toEqual(slots);
   });
 
   test('and its slots come back when it is not called any more', async () => {
     const engine = await fastEndpoint();
     await publish(engine, 10);
     await run(engine, instanceOf(engine));
-    expect(slotsOf(await stateOf(engine), engine.clock.nowMs())).toBe(5);
+    expect(slotsOf(await stateOf(engine), engine.clock.nowMs())).toBe(4);
     engine.clock.advance(keptMs);
     expect(slotsOf(await stateOf(engine), engine.clock.nowMs())).toBe(0);
   });
@@ -123,7 +125,11 @@ describe('an instance keeps the lease of a fast endpoint', () => {
     ['that failed a minute ago', (startedAtMs: number) => ({ window: { startedAtMs, succeeded: 5, failed: 1 } }), {}],
     ['that gets fewer posts at a time after a refusal', { bearsConcurrency: 4 }, {}],
     ['that takes long', { latencyMs: 600 }, {}],
-    ['whose slots were used up', { crowded: { sinceMs: 0, untilMs: Number.MAX_SAFE_INTEGER } }, {}],
+    [
+      'that more instances post to than it has slots',
+      { crowded: { sinceMs: 0, untilMs: Number.MAX_SAFE_INTEGER, takesTurns: true } },
+      {},
+    ],
   ])('but not of one %s: each run counts there', async (_, state, subscription) => {
     const engine = createFakeEngine();
     await engine.subscriptions.create(aSubscription({ concurrency: 10, ...subscription }));
@@ -293,6 +299,37 @@ test('an answer that comes while the run still says that it is late leaves no tr
   await publish(engine);
   await time.run([run(engine, instance), time.pause(5_000)]);
   expect(await stateOf(engine)).toMatchObject({ stall: undefined, leases: {} });
+});
+
+test.each([
+  [7, 0.1, ['delivered']],
+  [10, 0.1, ['delivered']],
+  // They take turns: each run writes twice, and again where another run was first.
+  [15, 3, ['delivered', 'postponed']],
+])('%i instances share the ten slots of a fast endpoint, at %f writes for a run', async (count, mostWrites, may) => {
+  const engine = await fastEndpoint({ latencyMs: 5 });
+  const time = createVirtualTime(engine.clock);
+  const { post } = slowCallbacks(time, engine.clock, () => 5);
+  const shared = { pause: time.pause, callbacks: { ...engine.callbacks, post } };
+  const kinds: string[] = [];
+  let runs = 0;
+  let writes = 0;
+  const work = async (_: unknown, index: number) => {
+    const instance = { ...instanceOf(engine), ...shared };
+    await time.pause(index * 7);
+    for (let turn = 0; turn < 150; turn += 1) {
+      await publish(engine, 3);
+      const made = await run(engine, instance);
+      kinds.push(...made.kinds);
+      writes += made.writes;
+      runs += 1;
+      await time.pause(100);
+    }
+  };
+  await time.run(Array.from({ length: count }, work));
+  expect(kinds.filter((kind) => !may.includes(kind))).toEqual([]);
+  expect(kinds.filter((kind) => kind === 'delivered').length).toBeGreaterThan(0.95 * kinds.length);
+  expect(writes).toBeLessThan(mostWrites * runs);
 });
 
 /** How an instance behaves. */
