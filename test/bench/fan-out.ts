@@ -12,7 +12,7 @@ import { type EventWay, startEventWay, type WayCost } from './stages/event-way.t
 const bodyBytes = 1_024;
 /** Callbacks of a case: some seconds of work. */
 const callbacks = 8_000;
-const warmUpCallbacks = 4_000;
+const warmUpCallbacks = 12_000;
 /** Tenants whose events one subscription of all tenants takes. */
 const tenantsOfShared = 10;
 
