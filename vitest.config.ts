@@ -3,9 +3,14 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 type Level = NonNullable<TestProjectInlineConfiguration['test']>;
 
 /** A folder of test/ as a project: one suite per cost level. */
-const level = (name: string, test: Level) => ({
+const level = (name: string, { globalSetup = [], ...test }: Level) => ({
   extends: true as const,
-  test: { name, include: [`test/${name}/**/*.test.ts`], ...test },
+  test: {
+    name,
+    include: [`test/${name}/**/*.test.ts`],
+    globalSetup: ['test/temporary-files.ts', ...[globalSetup].flat()],
+    ...test,
+  },
 });
 
 /** What runs in `npm run test:all` alone. */
