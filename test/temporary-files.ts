@@ -14,5 +14,6 @@ export default function setUp(): (() => void) | undefined {
   process.env[marker] = folder;
   // Workers and their children inherit it.
   process.env['TMPDIR'] = folder;
-  return () => rmSync(folder, { recursive: true, force: true });
+  // A worker that ends may still write.
+  return () => rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
 }

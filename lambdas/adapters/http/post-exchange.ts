@@ -1,4 +1,3 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { LateAnswer } from '../../ports/delivery/callback-client.ts';
 
@@ -45,6 +44,9 @@ export function exchange(dispatcher: Dispatcher, options: ExchangeOptions): Prom
   });
 }
 
+/** A header that an answer repeats is a list; undici's types for handlers, which are Node's, do not say so. */
+type AnswerHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
 class RunningExchange implements Dispatcher.DispatchHandler {
   private readonly options: ExchangeOptions;
   private readonly settle: (exchange: Exchange) => void;
@@ -71,10 +73,11 @@ class RunningExchange implements Dispatcher.DispatchHandler {
     if (this.isSettled) controller.abort(cutOff);
   }
 
-  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: IncomingHttpHeaders): void {
+  onResponseStart(_: Dispatcher.DispatchController, status: number, headers: AnswerHeaders): void {
     // A provisional answer (1xx) comes before the answer.
     if (status < 200) return;
-    this.head = { status, retryAfter: headers['retry-after'] };
+    const retryAfter = headers['retry-after'];
+    this.head = { status, retryAfter: Array.isArray(retryAfter) ? retryAfter[0] : retryAfter };
     clearTimeout(this.lateness);
     this.reading = setTimeout(() => this.cut(), this.options.maxReadingMs);
   }

@@ -23,8 +23,6 @@ const usualLatencyMs = 300;
 
 /** How long an endpoint counts as crowded after a run found no free slot. */
 const crowdedMs = 10_000;
-/** The same once instances take turns: returning to kept leases sooner would only crowd it again. */
-const turnsMs = 30_000;
 /** The mark is written again when less of its time is left. */
 const crowdedRenewalMs = 5_000;
 
@@ -99,14 +97,11 @@ export function markCrowded(state: EndpointState, nowMs: number): EndpointState 
   const { crowded, leases } = state;
   const marked = isCrowded(state, nowMs) ? crowded : undefined;
   const isOneEach = Object.values(leases).every(({ slots, untilMs }) => slots === 1 || untilMs <= nowMs);
-  const takesTurns = isOneEach || marked?.takesTurns === true || isUsedUp(state, nowMs);
+  const takesTurns = isOneEach || isUsedUp(state, nowMs);
   if (marked !== undefined && marked.untilMs > nowMs + crowdedRenewalMs && (marked.takesTurns ?? false) === takesTurns)
     return undefined;
-  const untilMs = nowMs + (takesTurns ? turnsMs : crowdedMs);
-  return {
-    ...state,
-    crowded: { sinceMs: marked?.sinceMs ?? nowMs, untilMs, ...(takesTurns ? { takesTurns } : {}) },
-  };
+  const sinceMs = marked?.sinceMs ?? nowMs;
+  return { ...state, crowded: { sinceMs, untilMs: nowMs + crowdedMs, ...(takesTurns ? { takesTurns } : {}) } };
 }
 
 /** Whether slots are in use, rather than kept by instances that do not post: kept leases have ended by now. */

@@ -76,9 +76,11 @@ export async function leaseForPosts(
     return { kind: 'leased', lease };
   }
   let state = known;
+  let replaced = kept;
   for (let tries = 0; ; tries += 1) {
-    const asked = await takeLease(ports, state, prepared, wanted, kept);
+    const asked = await takeLease(ports, state, prepared, wanted, replaced);
     if (asked.kind !== 'crowded') return asked;
+    if (asked.isMarked) replaced = undefined;
     if (tries === crowdedRetries) return asked.isUsedUp ? { kind: 'refused' } : { kind: 'crowded' };
     await ports.pause(crowdedPauseMs);
     const [stored] = await ports.endpoints.getMany([known]);
@@ -122,10 +124,11 @@ function slotsNeeded({ latencyMs = 0 }: EndpointState, { concurrency }: Endpoint
 
 /** Slots to keep: those that runs need, and more while many are free; fewer where others find none. */
 function slotsToKeep(state: EndpointState, own: EndpointLimits, wanted: number, nowMs: number): number {
-  const share = Math.floor(freeSlots(state, own, nowMs) * shareOfFree);
+  const free = freeSlots(state, own, nowMs);
+  const share = Math.floor(free * shareOfFree);
   const needed = slotsNeeded(state, own, wanted);
   if (isCrowded(state, nowMs)) return Math.max(1, Math.min(needed, share));
-  return Math.min(wanted, slotsOfRun(own.concurrency), Math.max(needed, share));
+  return Math.min(wanted, slotsOfRun(own.concurrency), Math.max(1, free), Math.max(needed, share));
 }
 
 /** Posts that end while a kept lease lasts. */
@@ -138,6 +141,8 @@ interface Crowded {
   readonly kind: 'crowded';
   /** Whether all slots are in use, rather than kept. */
   readonly isUsedUp: boolean;
+  /** Whether the state was written: without the kept lease, and with what it had not counted. */
+  readonly isMarked: boolean;
 }
 
 /** Write a lease in place of the kept one, with what was not counted yet. */
@@ -158,19 +163,19 @@ async function takeLease(
     const nowMs = ports.clock.nowMs();
     if (!isFast(current, policy, nowMs)) return { result: { kind: 'refused' } };
     const own = kept === undefined ? current : withoutLease(current, kept, policy, nowMs);
-    const isExact =
-      needsExactAccounts(own, prepared.limits, nowMs) ||
-      wanted > postsWithin(own, slotsOfRun(prepared.limits.concurrency));
-    const durationMs = isExact ? runLeaseMs : keptMs;
-    const posts = isExact ? wanted : Math.max(wanted, kept?.mostWanted ?? 0);
     const needed = slotsNeeded(own, prepared.limits, wanted);
-    const maxSlots = isExact ? needed : slotsToKeep(own, prepared.limits, posts, nowMs);
+    const mostWanted = Math.max(wanted, kept?.mostWanted ?? 0);
+    const toKeep = slotsToKeep(own, prepared.limits, mostWanted, nowMs);
+    const isExact = needsExactAccounts(own, prepared.limits, nowMs) || wanted > postsWithin(own, toKeep);
+    const durationMs = isExact ? runLeaseMs : keptMs;
+    const posts = isExact ? wanted : mostWanted;
+    const maxSlots = isExact ? needed : toKeep;
     const admission = admit(own, prepared.limits, posts, { id, durationMs, maxSlots }, nowMs);
     if (admission.kind === 'admitted')
       return { state: admission.state, result: { ...admission, untilMs: nowMs + durationMs, isExact, needed } };
     if (admission.by !== 'concurrency') return { result: { kind: 'refused' } };
-    const result = { kind: 'crowded', isUsedUp: isUsedUp(own, nowMs) } as const;
     const marked = markCrowded(own, nowMs);
+    const result = { kind: 'crowded', isUsedUp: isUsedUp(own, nowMs), isMarked: marked !== undefined } as const;
     return marked === undefined ? { result } : { state: marked, result };
   });
   if (result.kind !== 'admitted') return result;

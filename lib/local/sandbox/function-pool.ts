@@ -156,7 +156,7 @@ function pump(pool: PoolState): void {
   while (demand(pool) > pool.starting && sandboxes.size < Math.min(maxSandboxes, pool.affordable + longRunning(pool)))
     void launchForJob(pool);
   if (demand(pool) > pool.starting && sandboxes.size < maxSandboxes)
-    pool.growthTimer ??= setTimeout(growLater, longMs, pool, pool.busy.totalMs());
+    pool.growthTimer ??= setTimeout(growLater, longMs, pool, { busyMs: pool.busy.totalMs(), atMs: performance.now() });
 }
 
 function demand({ jobs, freeWaiters }: PoolState): number {
@@ -168,10 +168,11 @@ function longRunning({ machine, begunMs }: PoolState): number {
   return [...begunMs.values()].filter((startedMs) => startedMs <= untilMs).length;
 }
 
-function growLater(pool: PoolState, busyBeforeMs: number): void {
+function growLater(pool: PoolState, before: { readonly busyMs: number; readonly atMs: number }): void {
   const { busy, sandboxes, machine } = pool;
   pool.growthTimer = undefined;
-  const wereBusy = busy.totalMs() - busyBeforeMs >= busyShare * longMs * sandboxes.size;
+  const passedMs = performance.now() - before.atMs;
+  const wereBusy = busy.totalMs() - before.busyMs >= busyShare * passedMs * sandboxes.size;
   if (pool.affordable < availableParallelism() && wereBusy && !machine.isBusy()) pool.affordable += 1;
   pump(pool);
 }

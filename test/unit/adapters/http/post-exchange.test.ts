@@ -29,7 +29,10 @@ function begin(change: Partial<ExchangeOptions> = {}) {
     ended: exchange(dispatcher as Dispatcher, { ...options, ...change }),
     aborted: () => abort.mock.calls.length > 0,
     start: () => handler.onRequestStart?.(connection, {}),
-    head: (status: number) => handler.onResponseStart?.(connection, status, { 'retry-after': '7' }),
+    head(status: number, retryAfter: string | string[] = '7') {
+      const headers: Record<string, string | string[]> = { 'retry-after': retryAfter };
+      handler.onResponseStart?.(connection, status, headers);
+    },
     data: (text: string) => handler.onResponseData?.(connection, Buffer.from(text)),
     end: () => handler.onResponseEnd?.(connection, {}),
     fail: (message: string) => handler.onResponseError?.(connection, new Error(message)),
@@ -54,6 +57,14 @@ test('an answer is the status, the wait it asks for and the body', async () => {
   expect(await post.ended).toEqual(answered('abcd', true));
   await vi.advanceTimersByTimeAsync(10_000);
   expect(post.aborted()).toBe(false);
+});
+
+test('an answer that repeats how long to wait has the first of them', async () => {
+  const post = begin();
+  post.start();
+  post.head(200, ['7', '9']);
+  post.end();
+  expect(await post.ended).toEqual(answered('', true));
 });
 
 test.each([
