@@ -6,12 +6,12 @@ export interface BusyTime {
   totalMs(): number;
 }
 
-export function createBusyTime(nowMs = () => performance.now()): BusyTime {
+export function createBusyTime(): BusyTime {
   let running = 0;
   let totalMs = 0;
-  let countedUntilMs = nowMs();
+  let countedUntilMs = performance.now();
   const count = () => {
-    const untilMs = nowMs();
+    const untilMs = performance.now();
     totalMs += running * (untilMs - countedUntilMs);
     countedUntilMs = untilMs;
   };

@@ -57,10 +57,10 @@ export interface FunctionPool {
  * one waits for something else.
  */
 const longMs = 500;
-/** Share of the time that counts as most of it: a caller that meets a busy sandbox once in a while may wait for it. */
-const busyShare = 0.8;
 /** The same on busy cores, where an invocation may take long without waiting for something else. */
 const longWhereBusyMs = 2_500;
+/** Share of the time that counts as most of it: a caller that meets a busy sandbox once in a while may wait for it. */
+const busyShare = 0.8;
 
 /** State that the steps of one pool share. */
 interface PoolState {

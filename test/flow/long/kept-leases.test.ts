@@ -178,6 +178,34 @@ describe('an event that finds all slots taken', () => {
     expect(await engine.deliveries.listBacklog('sub_1', 10, undefined)).toEqual([]);
   });
 
+  test('counts what its instance has not counted once, however often it asks for a slot', async () => {
+    const engine = await fastEndpoint();
+    const instance = instanceOf(engine);
+    await publish(engine, 5);
+    await run(engine, instance);
+    engine.clock.advance(keptMs);
+    const other = { slots: 10, untilMs: engine.clock.nowMs() + 200 };
+    await engine.endpoints.replace({ ...(await stateOf(engine)), leases: { other } }, undefined);
+    await publish(engine);
+    expect((await run(engine, instance)).kinds).toEqual(['delivered']);
+    expect((await stateOf(engine)).window.succeeded).toBe(5);
+  });
+
+  test('has a lease of its run where one slot is too few for the time that a lease is kept', async () => {
+    const nowMs = createFakeEngine().clock.nowMs();
+    const other = { slots: 7, untilMs: Number.MAX_SAFE_INTEGER };
+    const crowded = { sinceMs: nowMs, untilMs: nowMs + 10_000 };
+    const engine = await fastEndpoint({ latencyMs: 250, leases: { other }, crowded });
+    const time = createVirtualTime(engine.clock);
+    const { posts, post } = slowCallbacks(time, engine.clock, () => 250);
+    const instance = { ...instanceOf(engine), pause: time.pause, callbacks: { ...engine.callbacks, post } };
+    await publish(engine, 10);
+    const kinds: string[] = [];
+    await time.run([run(engine, instance).then((made) => void kinds.push(...made.kinds))]);
+    expect(new Set(kinds)).toEqual(new Set(['delivered']));
+    expect(posts.most).toBe(3);
+  });
+
   test('waits in the backlog once the slots are truly in use', async () => {
     const inUse = { slots: 10, untilMs: Number.MAX_SAFE_INTEGER };
     const engine = await fastEndpoint({ leases: { other: inUse } });
