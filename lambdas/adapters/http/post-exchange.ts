@@ -34,7 +34,7 @@ export type Exchange =
  * slow or cut off is no error. Never throws.
  *
  * It takes the pieces of the answer as undici reads them: its `request` makes a stream and two abort signals for each
- * call, which take half of the CPU of a callback.
+ * call, which take half of the CPU of a post.
  */
 export function exchange(dispatcher: Dispatcher, options: ExchangeOptions): Promise<Exchange> {
   return new Promise((settle) => {
